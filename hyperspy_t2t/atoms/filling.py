@@ -1,0 +1,113 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Filling a region with the columns of a crystal."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.atoms.placement import deformed_positions
+from hyperspy_t2t.atoms.virtual_cell import VirtualCell, shortest_period
+from hyperspy_t2t.phases.crystal_phase import CrystalPhase
+
+Array = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class RegionAtoms:
+    """Atoms of one region.
+
+    Parameters
+    ----------
+    positions
+        (x, y, z) in nm, shape (n, 3), z from 0 to `thickness`.
+    numbers
+        Atomic numbers, shape (n,).
+    thickness
+        A whole number of periods along the beam, in nm.
+    lost
+        Columns whose position could not be found.
+    """
+
+    positions: Array
+    numbers: npt.NDArray[np.int64]
+    thickness: float
+    lost: int
+
+
+def fill_region(
+    cell: VirtualCell,
+    phase: CrystalPhase,
+    *,
+    origin: Array,
+    thickness: float,
+    outline: Array,
+    displacement: Callable[[Array], Array],
+    gradient: Callable[[Array], Array],
+    inside: Callable[[Array], npt.NDArray[np.bool_]],
+) -> RegionAtoms:
+    """All atoms of a crystal whose imaged position lies in a region.
+
+    Each site of the cell with each in-plane lattice vector is a column; one column
+    is displaced once and repeated along the beam.
+
+    Parameters
+    ----------
+    cell, phase
+        The measured cell and what is in it.
+    origin
+        Position of the cell's origin in the undeformed frame, in nm, shape (2,).
+    thickness
+        Wanted length along the beam in nm.
+    outline
+        Undeformed positions R = r − u(r) of places that enclose the region, (m, 2).
+    displacement, gradient
+        See :func:`~hyperspy_t2t.atoms.placement.deformed_positions`.
+    inside
+        Whether imaged positions (n, 2) in nm lie in the region.
+    """
+    parts = shortest_period(cell, phase)
+    period = cell.period / parts
+    repeats = round(thickness / period)
+    if repeats < 1:
+        raise ValueError(
+            f"Expected a thickness of at least one period of {phase.name} along "
+            f"{cell.zone_axis.tolist()}, {period:.4g} nm; got {thickness:g} nm."
+        )
+    reference, depth, site = _columns(cell, phase, origin, outline)
+    unique = depth < period * (1 - 1e-6)
+    reference, depth, site = reference[unique], depth[unique], site[unique]
+    position, converged = deformed_positions(reference, displacement, gradient)
+    kept = converged & inside(position)
+    lost = int((~converged & inside(reference)).sum())
+    z = depth[kept][:, None] + period * np.arange(repeats)
+    atoms = np.concatenate(
+        [np.repeat(position[kept], repeats, axis=0), z.reshape(-1, 1)], axis=1
+    )
+    numbers = np.repeat(phase.numbers[site[kept]], repeats)
+    return RegionAtoms(atoms, numbers.astype(np.int64), repeats * period, lost)
+
+
+def _columns(
+    cell: VirtualCell, phase: CrystalPhase, origin: Array, outline: Array
+) -> tuple[Array, Array, npt.NDArray[np.intp]]:
+    """R (n, 2) in nm, depth in one zone axis period and site of all columns."""
+    index = (outline - origin) @ np.linalg.inv(cell.in_plane)
+    low = np.floor(index.min(axis=0)).astype(int) - 2
+    high = np.ceil(index.max(axis=0)).astype(int) + 2
+    i, j = (
+        a.ravel()
+        for a in np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)))
+    )
+    lattice = i[:, None] * cell.basis[0] + j[:, None] * cell.basis[1]
+    reference = (
+        origin + (lattice @ cell.projection.T)[:, None]
+        + (phase.fractional @ cell.projection.T)[None]
+    )  # fmt: skip
+    depth = (lattice @ cell.depth)[:, None] + (phase.fractional @ cell.depth)[None]
+    # A hair below the period counts as zero, or rounding would split a layer.
+    depth = (depth + 1e-6 * cell.period) % cell.period - 1e-6 * cell.period
+    site = np.broadcast_to(np.arange(len(phase.numbers)), depth.shape)
+    return reference.reshape(-1, 2), depth.ravel(), site.ravel()

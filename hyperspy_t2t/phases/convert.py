@@ -1,0 +1,411 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""CrystalPhase from and to ase.Atoms, orix.crystal_map.Phase and CIF files.
+
+Everything passes through cell parameters and fractional coordinates, never through
+the Cartesian coordinates of another package, so that the frame is always ours:
+e1 ∥ a and e3 ∥ c*.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.phases.crystal_phase import CrystalPhase
+
+if TYPE_CHECKING:
+    import ase
+    from orix.crystal_map import Phase
+
+Array = npt.NDArray[np.float64]
+SYMMETRY_TOLERANCE = 0.01
+"""Distance in ångström within which two positions are the same."""
+_OVERLAP = 0.3
+
+
+class Symmetry(NamedTuple):
+    """What spglib found in a phase: space group number and point operations."""
+
+    number: int
+    rotations: npt.NDArray[np.int64]
+
+
+def phase_to_ase(phase: CrystalPhase) -> ase.Atoms:
+    """The full cell of a phase as periodic atoms, with a ∥ x and c* ∥ z.
+
+    Sites that share a position become one atom of the most abundant element. The
+    occupancies stand in ``info["occupancy"]`` and ``arrays["spacegroup_kinds"]``,
+    as ase.io.read leaves them for a CIF file; name, space group, source and status
+    stand in ``info``.
+    """
+    from ase import Atoms
+    from ase.data import chemical_symbols
+
+    kinds, members, first = _shared_sites(phase)
+    main = [max(species, key=lambda one: one[1])[0] for species in members]
+    atoms = Atoms(
+        numbers=np.array(main)[kinds],
+        cell=phase.lattice,
+        scaled_positions=phase.fractional[first],
+        pbc=True,
+    )
+    atoms.set_array("spacegroup_kinds", kinds)
+    atoms.info |= {
+        "name": phase.name,
+        "space_group": int(phase.space_group),
+        "source": phase.source,
+        "status": phase.status,
+        "occupancy": {
+            str(kind): {chemical_symbols[number]: share for number, share in species}
+            for kind, species in enumerate(members)
+        },
+    }
+    return atoms
+
+
+def phase_from_ase(atoms: ase.Atoms, *, name: str | None = None) -> CrystalPhase:
+    """The phase whose crystal `atoms` are a cell of.
+
+    Parameters
+    ----------
+    atoms
+        Periodic structure. Occupancies are read as ase.io.read leaves them.
+    name
+        ``atoms.info["name"]`` or the formula when omitted.
+
+    Returns
+    -------
+    CrystalPhase
+        In the cell given where it goes with the space group in ``atoms.info``.
+        Otherwise spglib determines the space group, and a primitive or repeated
+        cell is replaced by the conventional one, which indices refer to.
+
+    Raises
+    ------
+    ValueError
+        Where there are no atoms, the cell has no volume or atoms overlap.
+    """
+    if len(atoms) == 0 or atoms.cell.rank < 3:
+        raise ValueError(
+            f"Expected a crystal: atoms in a cell with three vectors; got "
+            f"{len(atoms)} atoms in a cell with {atoms.cell.rank}. "
+            "Set atoms.cell and atoms.pbc."
+        )
+    label = (
+        name
+        or atoms.info.get("name")
+        or atoms.symbols.get_chemical_formula(mode="metal", empirical=True)
+    )
+    # A cell and its inverse have the same lengths and angles; only one is
+    # right-handed, as the cells of a CrystalPhase are.
+    hand = np.sign(np.linalg.det(atoms.cell))
+    numbers, sites, occupancy = _species(atoms)
+    phase = CrystalPhase(
+        name=str(label),
+        cell=tuple(float(value) for value in atoms.cell.cellpar()),
+        numbers=numbers,
+        fractional=hand * atoms.get_scaled_positions(wrap=False)[sites],
+        occupancy=occupancy,
+        source=str(atoms.info.get("source", "ase.Atoms")),
+        status=str(atoms.info.get("status", "")),
+    )
+    _check(phase)
+    stored = getattr(atoms.info.get("spacegroup"), "no", 1)
+    known = atoms.info.get("space_group", stored)
+    if known > 1 and _fits(phase.cell, known):
+        return replace(phase, space_group=int(known))
+    return _conventional(phase)
+
+
+def phase_from_cif(path: str | Path) -> CrystalPhase:
+    """The phase in a CIF file, named after the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    ValueError
+        Where the file holds no structure that ase can read.
+    """
+    from ase.io import read
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected a CIF file; there is none at '{path}'. Check the path: it "
+            f"was looked for from '{Path.cwd()}'."
+        )
+    try:
+        atoms = read(path, format="cif")
+    except Exception as error:  # the parser raises what its first bad line leads to
+        raise ValueError(
+            f"Expected a CIF file with a cell, symmetry and atom sites; '{path}' "
+            f"could not be read: {type(error).__name__}: {error}. Open it in a "
+            "structure viewer and export it again."
+        ) from error
+    return replace(phase_from_ase(atoms, name=path.stem), source=f"CIF {path.name}")
+
+
+def phase_to_orix(phase: CrystalPhase) -> Phase:
+    """The phase as orix, diffsims and pyxem take it, with the full cell of atoms.
+
+    Notes
+    -----
+    ``structure.lattice.base`` of the result equals ``phase.lattice``, but for other
+    than orthogonal cells ``structure.xyz`` are not the fractional coordinates: orix
+    turns the lattice, not the atoms, and diffsims undoes it when it sums structure
+    factors. :func:`phase_from_orix` reads them back right. The full cell is there,
+    so nothing is left to expand.
+    """
+    from ase.data import chemical_symbols
+    from diffpy.structure import Atom, Lattice, Structure
+    from orix.crystal_map import Phase
+
+    atoms = [
+        Atom(chemical_symbols[number], xyz=xyz, occupancy=share)
+        for number, xyz, share in zip(
+            phase.numbers, phase.fractional, phase.occupancy, strict=True
+        )
+    ]
+    structure = Structure(atoms=atoms, lattice=Lattice(*phase.cell), title=phase.name)
+    return Phase(phase.name, space_group=int(phase.space_group), structure=structure)
+
+
+def phase_from_orix(phase: Phase) -> CrystalPhase:
+    """The phase in an orix phase; an asymmetric unit is expanded to the full cell.
+
+    Raises
+    ------
+    ValueError
+        Where the orix phase holds no atoms, or symmetry makes atoms overlap.
+    """
+    structure = phase.structure
+    name = phase.name or structure.composition
+    if len(structure) == 0:
+        raise ValueError(
+            f"Expected an orix phase with atoms; {name!r} has none, and reflections "
+            "need them. Build it from a CIF file with orix.crystal_map.Phase.from_cif."
+        )
+    group = phase.space_group
+    lattice = structure.lattice
+    bare = CrystalPhase(
+        name=str(name),
+        cell=tuple(float(value) for value in lattice.abcABG()),
+        numbers=np.array([_atomic_number(atom.element) for atom in structure]),
+        fractional=np.zeros((len(structure), 3)),
+        space_group=1 if group is None else group.number,
+        occupancy=np.array([float(atom.occupancy) for atom in structure]),
+        source="orix.crystal_map.Phase",
+    )
+    # The lattice the atoms were given in. Copying or saving an orix phase forgets
+    # it; then it was turned or not, and the more symmetric structure is the one.
+    bases = [getattr(phase, "_diffpy_lattice", lattice.base)]
+    if np.allclose(bases[0], lattice.base):
+        bases.append(lattice.stdbase)
+    full = [
+        _completed(
+            replace(bare, fractional=structure.xyz_cartn @ np.linalg.inv(base)), group
+        )
+        for base in bases
+    ]
+    best = min(full, key=lambda one: len(one.numbers))
+    _check(best)
+    return best if group is not None else _conventional(best)
+
+
+def symmetry(phase: CrystalPhase) -> Symmetry:
+    """Space group number and point operations of a phase, as spglib finds them.
+
+    Returns
+    -------
+    Symmetry
+        ``rotations`` are integer matrices of shape (n, 3, 3) that act on direct
+        indices, ``uvw_equivalent = rotation @ uvw``, in the axes of this very cell,
+        whatever its setting. P1 where spglib finds nothing.
+
+    References
+    ----------
+    Togo, Shinohara, Tanaka, Sci. Technol. Adv. Mater. Meth. 4 (2024) 2384822,
+    https://doi.org/10.1080/27660400.2024.2384822
+    """
+    found = _ask_spglib("get_symmetry_dataset", phase)
+    if found is None:
+        return Symmetry(1, np.eye(3, dtype=np.int64)[None])
+    rotations = np.unique(np.asarray(found.rotations, np.int64), axis=0)
+    return Symmetry(int(found.number), rotations)
+
+
+def _ask_spglib(question: str, phase: CrystalPhase, **options: bool) -> Any:
+    """Answer of a function of spglib about a phase; None where it finds none."""
+    import spglib
+
+    kinds, _, first = _shared_sites(phase)
+    cell = (phase.lattice, phase.fractional[first], kinds)
+    try:
+        return getattr(spglib, question)(cell, symprec=SYMMETRY_TOLERANCE, **options)
+    except getattr(spglib, "SpglibError", ValueError):  # else None, by its setting
+        return None
+
+
+def _conventional(phase: CrystalPhase) -> CrystalPhase:
+    """`phase` with the space group spglib finds, in that group's conventional cell."""
+    number = symmetry(phase).number
+    standard = _ask_spglib(
+        "standardize_cell", phase, to_primitive=False, no_idealize=True
+    )
+    if standard is None:
+        return replace(phase, space_group=number)
+    lattice, fractional, kinds = standard
+    _, members, _ = _shared_sites(phase)
+    ratio = np.linalg.det(lattice) / np.linalg.det(phase.lattice)
+    if abs(ratio - 1) < 1e-3 and _fits(phase.cell, number):
+        return replace(phase, space_group=number)
+    from ase.geometry import cell_to_cellpar
+
+    found = [(site, *one) for site, kind in enumerate(kinds) for one in members[kind]]
+    sites, numbers, occupancy = map(np.array, zip(*found, strict=True))
+    return replace(
+        phase,
+        cell=tuple(float(value) for value in cell_to_cellpar(lattice)),
+        numbers=numbers,
+        fractional=fractional[sites],
+        occupancy=occupancy,
+        space_group=number,
+    )
+
+
+def _shared_sites(
+    phase: CrystalPhase,
+) -> tuple[npt.NDArray[np.int64], list[tuple[tuple[int, float], ...]], list[int]]:
+    """Group the sites by position: kind of each, (Z, share) of each kind, a site."""
+    key = np.round(phase.fractional, 4) % 1.0
+    _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    group = group.reshape(-1)
+    shares = list(zip(phase.numbers.tolist(), phase.occupancy.tolist(), strict=True))
+    members: dict[tuple[tuple[int, float], ...], int] = {}
+    kinds = []
+    for one in order:
+        here = np.flatnonzero(group == one)
+        species = tuple(sorted(shares[site] for site in here))
+        kinds.append(members.setdefault(species, len(members)))
+    return np.array(kinds, np.int64), list(members), first[order].tolist()
+
+
+def _species(
+    atoms: ase.Atoms,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]:
+    """Atomic number, atom and share of each species on each atom's site."""
+    from ase.data import atomic_numbers
+
+    occupancy = atoms.info.get("occupancy", {})
+    kinds = atoms.arrays.get("spacegroup_kinds", np.full(len(atoms), -1))
+    found = []
+    for site, (number, kind) in enumerate(zip(atoms.numbers, kinds, strict=True)):
+        shares = {
+            atomic_numbers[symbol]: float(share)
+            for symbol, share in occupancy.get(str(kind), {}).items()
+        }
+        # Atoms that were replaced after reading no longer go with the table.
+        shares = shares if number in shares else {int(number): 1.0}
+        found.extend((one, site, share) for one, share in shares.items())
+    numbers, sites, share = map(np.array, zip(*found, strict=True))
+    return numbers, sites, share
+
+
+def _fits(cell: tuple[float, ...], number: int) -> bool:
+    """Whether a cell has the metric that a conventional cell of the group has."""
+    a, b, c, *angles = cell
+    right = np.isclose(angles, 90.0, atol=0.05)
+    ab, bc = np.isclose(a, b, rtol=1e-3), np.isclose(b, c, rtol=1e-3)
+    if number <= 2:
+        return True
+    if number <= 15:
+        return right.sum() >= 2
+    if number <= 74:
+        return bool(right.all())
+    if number <= 142:
+        return bool(right.all() and ab)
+    if number <= 194:
+        hexagonal = ab and right[:2].all() and np.isclose(angles[2], 120.0, atol=0.05)
+        rhombohedral = ab and bc and np.ptp(angles) < 0.05
+        return bool(hexagonal or rhombohedral)
+    return bool(right.all() and ab and bc)
+
+
+def _completed(phase: CrystalPhase, group: object) -> CrystalPhase:
+    """`phase` with all sites that the operations of a diffpy space group give."""
+    if group is None or symmetry(phase).number == group.number:
+        return phase
+    operations = list(group.iter_symops())
+    rotations = np.stack([one.R for one in operations])
+    shifts = np.stack([one.t for one in operations])
+    images = np.einsum("oij,nj->noi", rotations, phase.fractional) + shifts
+    numbers, fractional, occupancy = [], np.empty((0, 3)), []
+    given = zip(phase.numbers, phase.occupancy, images % 1.0, strict=True)
+    for number, share, sites in given:
+        for site in sites:
+            gap = fractional - site
+            gap = (gap - np.round(gap)) @ phase.lattice
+            near = np.linalg.norm(gap, axis=1) < SYMMETRY_TOLERANCE
+            if not (near & (np.array(numbers) == number)).any():
+                numbers.append(number)
+                occupancy.append(share)
+                fractional = np.vstack([fractional, site])
+    return replace(
+        phase,
+        numbers=np.array(numbers),
+        fractional=fractional,
+        occupancy=np.array(occupancy),
+    )
+
+
+def _atomic_number(element: str | int) -> int:
+    from ase.data import atomic_numbers
+
+    if not isinstance(element, str):
+        return int(element)
+    symbol = re.match(r"[A-Za-z]*", element)[0].capitalize()
+    if symbol not in atomic_numbers:
+        raise ValueError(
+            f"Expected a chemical symbol on each atom of an orix phase; got "
+            f"{element!r}. Set the element of each atom, for example 'Si'."
+        )
+    return atomic_numbers[symbol]
+
+
+def _overlaps(phase: CrystalPhase) -> Iterator[tuple[int, int]]:
+    from ase import Atoms
+    from ase.neighborlist import neighbor_list
+
+    atoms = Atoms(
+        numbers=phase.numbers,
+        cell=phase.lattice,
+        scaled_positions=phase.fractional,
+        pbc=True,
+    )
+    yield from zip(*neighbor_list("ij", atoms, _OVERLAP), strict=True)
+
+
+def _check(phase: CrystalPhase) -> None:
+    """Refuse positions that are no numbers, and sites with more than one atom."""
+    if not (np.isfinite(phase.fractional).all() and np.isfinite(phase.lattice).all()):
+        raise ValueError(
+            f"Expected finite cell and positions; phase {phase.name!r} has NaN or "
+            "infinite ones. Check the file or object it came from."
+        )
+    for one, other in _overlaps(phase):
+        if phase.occupancy[one] + phase.occupancy[other] > 1.01:
+            raise ValueError(
+                f"Expected atoms at least {_OVERLAP} Å apart; in phase "
+                f"{phase.name!r} sites {one} and {other}, at "
+                f"{np.round(phase.fractional[one], 3)}, fall together. Check its space "
+                "group, setting and occupancies, or give the full cell as ase.Atoms."
+            )

@@ -1,0 +1,305 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""From a StrainMap to its AtomicModel."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from hyperspy_t2t.atoms.filling import RegionAtoms, fill_region
+from hyperspy_t2t.atoms.origin import cell_origin, lattice_components
+from hyperspy_t2t.atoms.virtual_cell import VirtualCell, virtual_cell
+from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.phases.indexing import nearest_reflection
+from hyperspy_t2t.phases.reflections import projected_structure_factor
+from hyperspy_t2t.phases.solution import PhaseSolution
+from hyperspy_t2t.peaks.spots import prepare
+from hyperspy_t2t.peaks.window import region_window
+from hyperspy_t2t.signals import _convert
+from hyperspy_t2t.signals._provenance import processing
+from hyperspy_t2t.signals._solutions import solutions_of
+from hyperspy_t2t.signals._source import RegionImage, Source
+from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
+from hyperspy_t2t.strain.maps import LatticeField
+
+COLUMNS = ("x", "y", "z", "number", "region")
+UNITS = ("Å", "Å", "Å", "", "")
+_MOST_PIXELS = 400_000
+"""Pixels of a region used to find the origin of its cell."""
+
+
+def atoms_of_strain(
+    strain: Any,
+    thickness: float,
+    *,
+    composition: Any,
+    seed: int,
+    calibration: str,
+    contrast: str,
+) -> Any:
+    """The AtomicModel of all indexed regions of a strain map."""
+    _check(strain, thickness, calibration, contrast)
+    source: Source = strain._source()
+    phases = strain.metadata.Phases.as_dictionary()
+    boxes = source.boxes()
+    atoms: dict[int, RegionAtoms] = {}
+    correction = np.eye(2)
+    skipped: list[int] = []
+    fields = strain._fields()
+    for name, domain in strain._domains().items():
+        field = fields[name]
+        for label in np.asarray(domain["members"]).tolist():
+            solution = next(iter(solutions_of(phases, label)), None)
+            if solution is None or label not in boxes:
+                skipped.append(label)
+                continue
+            region = source.region(label, boxes[label])
+            cell = measured_cell(solution, region, field, domain)
+            if label == strain.reference_region and calibration == "reference":
+                correction = np.linalg.inv(image_distortion(cell, solution))
+            atoms[label] = _region_atoms(
+                cell,
+                solution,
+                region,
+                source,
+                boxes[label],
+                label,
+                field,
+                thickness,
+                contrast,
+            )
+    _warn(skipped, atoms)
+    given = {
+        "thickness": thickness,
+        "composition": "None" if composition is None else list(composition),
+        "seed": seed,
+        "calibration": calibration,
+        "contrast": contrast,
+    }
+    return _model(strain, source, atoms, correction, composition, seed, given)
+
+
+def measured_cell(
+    solution: PhaseSolution, region: RegionImage, field: LatticeField, domain: dict
+) -> VirtualCell:
+    """Cell of a region's phase on the undeformed lattice of its domain.
+
+    The reference's two g are seen in this region at (I − βᵀ) g; the reflections of
+    the region's own solution nearest to them say which they are.
+    """
+    g_vectors = np.asarray(domain["g_vectors"])
+    rows, columns = np.nonzero(region.mask)
+    step = max(1, len(rows) // 2000)
+    sample = region.grid.to_nm(rows[::step], columns[::step])
+    beta = np.median(field.gradient.at(sample), axis=1).reshape(2, 2)
+    local = g_vectors @ (np.eye(2) - beta)
+    hkl = nearest_reflection(
+        local, solution.crystal, solution.zone_axis, solution.matrix, solution.distortion
+    )
+    return virtual_cell(
+        solution.crystal, solution.matrix, solution.zone_axis, g_vectors, hkl
+    )
+
+
+def image_distortion(cell: VirtualCell, solution: PhaseSolution) -> np.ndarray:
+    """Symmetric D of the image if a region's cell is truly that of the bulk."""
+    bulk = 0.1 * solution.matrix[:2] @ solution.crystal.lattice.T
+    gradient = cell.projection @ np.linalg.pinv(bulk)
+    values, vectors = np.linalg.eigh(gradient @ gradient.T)
+    return vectors @ np.diag(np.sqrt(values)) @ vectors.T
+
+
+def _region_atoms(
+    cell: VirtualCell,
+    solution: PhaseSolution,
+    region: RegionImage,
+    source: Source,
+    box: tuple[slice, slice],
+    label: int,
+    field: LatticeField,
+    thickness: float,
+    contrast: str,
+) -> RegionAtoms:
+    """Atoms of the region `label`, whose bounding box is `box`."""
+    labels = np.asarray(source.labels[box])
+    grid = source.grid.window(*box)
+    rows, columns = np.nonzero(labels == label)
+    step = max(1, len(rows) // 4000)
+    edge = grid.to_nm(rows[::step], columns[::step])
+    corners = grid.to_nm(*_box_corners(rows, columns))
+    outline = np.concatenate([edge, corners])
+    outline = outline - field.displacement.at(outline).T
+
+    def inside(positions: np.ndarray) -> np.ndarray:
+        return _has_label(labels, grid, positions, label)
+
+    return fill_region(
+        cell,
+        solution.crystal,
+        origin=region_origin(cell, solution, region, field, contrast),
+        thickness=thickness,
+        outline=outline,
+        displacement=field.displacement.at,
+        gradient=field.gradient.at,
+        inside=inside,
+    )
+
+
+def _box_corners(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    top, bottom, left, right = rows.min(), rows.max(), columns.min(), columns.max()
+    return np.array([top, top, bottom, bottom]), np.array([left, right, left, right])
+
+
+def _has_label(
+    labels: np.ndarray, grid: ImageGrid, positions: np.ndarray, label: int
+) -> np.ndarray:
+    """Whether the pixel that holds each position has a label."""
+    rows, columns = (np.rint(a).astype(int) for a in grid.to_pixels(positions))
+    result = np.zeros(len(positions), bool)
+    within = (rows >= 0) & (rows < grid.shape[0])
+    within &= (columns >= 0) & (columns < grid.shape[1])
+    result[within] = labels[rows[within], columns[within]] == label
+    return result
+
+
+def region_origin(
+    cell: VirtualCell,
+    solution: PhaseSolution,
+    region: RegionImage,
+    field: LatticeField,
+    contrast: str,
+) -> np.ndarray:
+    """Origin of a region's cell in the undeformed frame, (x, y) in nm."""
+    hkl = np.unique(solution.hkl[solution.matched], axis=0)
+    hkl = hkl[[tuple(row) > (0, 0, 0) for row in hkl.tolist()]]
+    g = hkl @ np.linalg.pinv(cell.projection)
+    window = region_window(region.mask, pixel_size=region.grid.pixel_size)
+    prepared = prepare(region.image, window)
+    if prepared is None:
+        raise ValueError("Expected grey values that vary in an indexed region.")
+    values = prepared[0]
+    rows, columns = _most_weighted(window)
+    positions = region.grid.to_nm(rows, columns)
+    components = lattice_components(
+        values[rows, columns], positions, field.displacement.at, g
+    )
+    sign = -1.0 if contrast == "dark" else 1.0
+    return cell_origin(
+        sign * components,
+        projected_structure_factor(solution.crystal, hkl),
+        g,
+        cell.in_plane,
+    )
+
+
+def _most_weighted(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a compact part of the pixels with the largest weight."""
+    rows, columns = np.nonzero(window > 0.05 * window.max())
+    if len(rows) <= _MOST_PIXELS:
+        return rows, columns
+    centre = np.unravel_index(window.argmax(), window.shape)
+    distance = np.maximum(np.abs(rows - centre[0]), np.abs(columns - centre[1]))
+    near = np.argpartition(distance, _MOST_PIXELS)[:_MOST_PIXELS]
+    return rows[near], columns[near]
+
+
+def _model(
+    strain: Any,
+    source: Source,
+    atoms: dict[int, RegionAtoms],
+    correction: np.ndarray,
+    composition: Any,
+    seed: int,
+    given: dict,
+) -> Any:
+    """Assemble the signal: positions in Å, one region after the other."""
+    labels = sorted(atoms)
+    positions = np.concatenate([atoms[k].positions for k in labels])
+    numbers = np.concatenate([atoms[k].numbers for k in labels])
+    counts = np.array([len(atoms[k].numbers) for k in labels])
+    if composition is not None:
+        from hyperspy_t2t.composition.alloy import draw_elements
+        from hyperspy_t2t.signals._composition import fractions_at
+
+        elements, fractions = fractions_at(composition, positions[:, :2])
+        numbers = draw_elements(numbers, fractions, elements, seed=seed)
+    rows = np.empty((len(positions), len(COLUMNS)))
+    rows[:, :2] = 10 * positions[:, :2] @ correction.T
+    rows[:, 2] = 10 * positions[:, 2]
+    rows[:, 3] = numbers
+    rows[:, 4] = np.repeat(labels, counts)
+    thickness = [atoms[k].thickness for k in labels]
+    same = bool(np.ptp(thickness) < 1e-6)
+    extent = np.array(source.grid.shape[::-1]) * source.grid.pixel_size[::-1]
+    cell = np.zeros((3, 3))
+    cell[:2, :2] = 10 * (correction * extent).T
+    cell[2, 2] = 10 * max(thickness)
+    metadata = {
+        **_convert.acquisition(strain),
+        "AtomicModel": {
+            **table_metadata(COLUMNS, UNITS, np.array(labels), counts),
+            "cell": cell,
+            "cell_units": "Å",
+            "pbc": np.array([False, False, same]),
+            "thickness": np.array(thickness),
+            "thickness_units": "nm",
+            "image_correction": correction,
+        },
+        "Processing": processing(strain, "to_atoms", given),
+    }
+    data = table_data(rows)
+    if source.lazy:
+        import dask.array as da
+
+        data = da.from_array(data, chunks=(1 << 20, -1))
+    title = strain.metadata.General.title.split(":")[0]
+    return _convert.signal_of(
+        "atomic_model",
+        data,
+        table_axes(len(rows), len(COLUMNS), row_name="atom"),
+        metadata,
+        title=f"{title}: atoms",
+    )
+
+
+def _check(strain: Any, thickness: float, calibration: str, contrast: str) -> None:
+    if not strain.metadata.has_item("Phases"):
+        raise ValueError(
+            "Expected a strain map of indexed regions: without phases there is nothing "
+            "to fill them with. Use peaks.index_phases([...]).gpa()."
+        )
+    if not np.isscalar(thickness) or not thickness > 0:
+        raise ValueError(f"Expected a thickness above 0 nm, got {thickness!r}.")
+    for name, value, known in (
+        ("calibration", calibration, ("nominal", "reference")),
+        ("contrast", contrast, ("bright", "dark")),
+    ):
+        if value not in known:
+            raise ValueError(
+                f"Expected {name} to be one of {', '.join(known)}; got {value!r}."
+            )
+
+
+def _warn(skipped: list[int], atoms: dict[int, RegionAtoms]) -> None:
+    if not any(len(found.numbers) for found in atoms.values()):
+        raise ValueError(
+            "Expected at least one region with a phase, got none that could be filled "
+            f"(regions {skipped} have a lattice but no solution). Add candidates to "
+            "index_phases."
+        )
+    if skipped:
+        warnings.warn(
+            f"Regions {skipped} have a lattice but no phase and stay empty. Add "
+            "candidates to index_phases.",
+            UserWarning,
+            stacklevel=4,
+        )
+    lost = {label: found.lost for label, found in atoms.items() if found.lost}
+    if lost:
+        warnings.warn(
+            f"The positions of some columns did not converge and were left out: {lost} "
+            "(region: columns). The displacement changes too fast there.",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,156 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Arrays that belong to the pixels of a signal and live in its metadata."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+_CHUNK = 2048
+
+
+def carried(signal: Any, path: str) -> Any:
+    """The dask array stored at `path` in a signal's metadata.
+
+    An eager load gives numpy there, which HyperSpy would copy in full with every
+    operation; it is wrapped on first access.
+    """
+    import dask.array as da
+
+    value = signal.metadata.get_item(path)
+    if value is None or isinstance(value, da.Array):
+        return value
+    value = as_dask(np.asarray(value))
+    signal.metadata.set_item(path, value)
+    return value
+
+
+def as_dask(array: Any) -> Any:
+    """Wrap an array in dask with chunks of at most 2048² pixels."""
+    import dask.array as da
+
+    if isinstance(array, da.Array):
+        return array
+    chunks = (-1,) * max(0, array.ndim - 2) + (_CHUNK,) * min(2, array.ndim)
+    return da.from_array(array, chunks=chunks, name=False)
+
+
+class PixelCompanions:
+    """Keeps arrays in metadata in step with the pixels of a two-dimensional signal.
+
+    Their last two axes are the signal's (y, x). Slicing and cropping cut them
+    alike; what changes pixels in any other way drops them with one warning.
+    """
+
+    _companions: tuple[str, ...] = ()
+    """Paths in the metadata."""
+
+    def _present(self) -> list[str]:
+        return [path for path in self._companions if self.metadata.has_item(path)]
+
+    def _slicer(self, slices: Any, isNavigation: Any = None, out: Any = None) -> Any:
+        result = super()._slicer(slices, isNavigation, out)
+        target = result if out is None else out
+        if isNavigation or not self._present():
+            return result
+        cut = self._get_array_slices(slices, isNavigation)[-2:]
+        if all(isinstance(part, slice) for part in cut):
+            for path in target_paths(self, target):
+                target.metadata.set_item(path, carried(self, path)[(..., *cut)])
+        return result
+
+    def crop(self, axis: Any, *args: Any, **kwargs: Any) -> None:
+        before = [(a.offset, a.scale) for a in self._image_axes()]
+        super().crop(axis, *args, **kwargs)
+        cut = [
+            slice(start := round((a.offset - offset) / scale), start + a.size)
+            for a, (offset, scale) in zip(self._image_axes(), before, strict=True)
+        ]
+        for path in self._present():
+            self.metadata.set_item(path, carried(self, path)[(..., *cut)])
+
+    def rebin(self, *args: Any, **kwargs: Any) -> Any:
+        return self._without(super().rebin(*args, **kwargs), "rebin")
+
+    def transpose(self, *args: Any, **kwargs: Any) -> Any:
+        return self._without(super().transpose(*args, **kwargs), "transpose")
+
+    def swap_axes(self, *args: Any, **kwargs: Any) -> Any:
+        return self._without(super().swap_axes(*args, **kwargs), "swap_axes")
+
+    def rollaxis(self, *args: Any, **kwargs: Any) -> Any:
+        return self._without(super().rollaxis(*args, **kwargs), "rollaxis")
+
+    def fft(self, *args: Any, **kwargs: Any) -> Any:
+        result = super().fft(*args, **kwargs)
+        result = self._without(result, "fft")
+        result.set_signal_type("")
+        return result
+
+    def _remove_axis(self, axes: Any) -> None:
+        signal_axes = self._image_axes()
+        super()._remove_axis(axes)
+        if any(axis not in self._image_axes() for axis in signal_axes):
+            self._without(self, "removing an axis of the image")
+
+    def _image_axes(self) -> list[Any]:
+        """[y, x]."""
+        return list(self.axes_manager.signal_axes[::-1])
+
+    def _without(self, result: Any, operation: str) -> Any:
+        """`result` without companions, with one warning if it had any."""
+        if result is None:
+            return None
+        lost = [path for path in self._companions if result.metadata.has_item(path)]
+        if lost and _still_fits(self, result) and result is not self:
+            return result
+        for path in lost:
+            del_item(result.metadata, path)
+        if lost:
+            warnings.warn(
+                f"{operation} changes the pixels: {', '.join(lost)} no longer fit and "
+                "were dropped. Do it before the step that made them.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return result
+
+
+class ComputesCarried:
+    """First base of lazy classes: ``compute`` also reads the carried arrays."""
+
+    _companions: tuple[str, ...] = ()
+
+    def compute(self, *args: Any, **kwargs: Any) -> None:
+        # Before the data: the file may be closed after it.
+        for path in self._companions:
+            array = carried(self, path)
+            if array is not None:
+                self.metadata.set_item(path, as_dask(array.compute()))
+        super().compute(*args, **kwargs)
+
+
+def target_paths(source: Any, target: Any) -> list[str]:
+    """Companion paths of `source` that `target` still has."""
+    return [path for path in source._present() if target.metadata.has_item(path)]
+
+
+def _still_fits(source: Any, result: Any) -> bool:
+    """Whether the image axes are what they were."""
+
+    def key(signal: Any) -> list[tuple]:
+        return [
+            (a.name, a.size, a.offset, a.scale) for a in signal.axes_manager.signal_axes
+        ]
+
+    return key(source) == key(result)
+
+
+def del_item(metadata: Any, path: str) -> None:
+    """Delete a leaf of a metadata tree."""
+    parent, _, leaf = path.rpartition(".")
+    node = metadata.get_item(parent) if parent else metadata
+    delattr(node, leaf)
+
+

@@ -1,0 +1,75 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Composition maps at the places of atoms."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hyperspy_t2t.calibration import image_grid
+from hyperspy_t2t.composition.alloy import check_fractions
+
+
+def fractions_at(
+    composition: Mapping[str, Any], positions: np.ndarray
+) -> tuple[list[int], np.ndarray]:
+    """Atomic numbers of the elements and their fractions at positions.
+
+    Parameters
+    ----------
+    composition
+        ``{element: Signal2D}``, all on the same axes.
+    positions
+        (x, y) in nm, shape (n, 2). Outside the maps the nearest value counts.
+
+    Returns
+    -------
+    elements : list of int
+    fractions : ndarray
+        Shape (len(elements), n).
+    """
+    from ase.data import atomic_numbers
+    from scipy.ndimage import map_coordinates
+
+    unknown = [element for element in composition if element not in atomic_numbers]
+    if unknown or not composition:
+        raise ValueError(
+            "Expected composition as {element symbol: Signal2D}, got the keys "
+            f"{list(composition)}."
+        )
+    grids = {element: image_grid(signal) for element, signal in composition.items()}
+    first = next(iter(grids.values()))
+    for element, grid in grids.items():
+        if grid != first:
+            raise ValueError(
+                f"Expected all composition maps on the same axes; {element} has shape "
+                f"{grid.shape} and pixels of {grid.pixel_size} nm from {grid.origin} nm, "
+                f"{next(iter(grids))} {first.shape}, {first.pixel_size}, {first.origin}."
+            )
+    maps = {e: np.asarray(s.data, float) for e, s in composition.items()}
+    check_fractions(maps)
+    _check_overlap(first, positions)
+    rows, columns = first.to_pixels(positions)
+    values = [
+        map_coordinates(image, [rows, columns], order=1, mode="nearest")
+        for image in maps.values()
+    ]
+    return [atomic_numbers[element] for element in maps], np.stack(values)
+
+
+def _check_overlap(grid: Any, positions: np.ndarray) -> None:
+    """Most atoms must lie within the maps."""
+    rows, columns = grid.to_pixels(positions)
+    within = (
+        (rows > -1) & (rows < grid.shape[0]) & (columns > -1) & (columns < grid.shape[1])
+    )
+    if within.mean() < 0.5:
+        low, high = grid.to_nm(0, 0), grid.to_nm(grid.shape[0] - 1, grid.shape[1] - 1)
+        raise ValueError(
+            "Expected composition maps that cover the model, from "
+            f"{positions.min(axis=0).round(2).tolist()} to "
+            f"{positions.max(axis=0).round(2).tolist()} nm (x, y); got maps from "
+            f"{low.round(2).tolist()} to {high.round(2).tolist()} nm. Check their "
+            "pixel size and offset."
+        )

@@ -1,0 +1,91 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""From a segmented image to the peaks of its regions."""
+
+from typing import Any
+
+import numpy as np
+
+from hyperspy_t2t.peaks.spots import SPOT_COLUMNS, SPOT_UNITS, find_spots
+from hyperspy_t2t.peaks.window import region_window
+from hyperspy_t2t.signals import _convert
+from hyperspy_t2t.signals._provenance import processing
+from hyperspy_t2t.signals._source import RegionImage, Source
+from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
+
+COLUMNS = (*SPOT_COLUMNS, "region")
+UNITS = (*SPOT_UNITS, "")
+
+
+def peaks_of_regions(
+    segmented: Any, *, false_alarms: float, min_d: float, max_d: float | None
+) -> Any:
+    """The FFTPeakSet of all regions of a segmented image."""
+    _check(false_alarms, min_d, max_d)
+    source: Source = segmented._source()
+    limits = {"false_alarms": false_alarms, "min_d": min_d, "max_d": max_d}
+    boxes = source.boxes()
+    tables = []
+    for label, box in boxes.items():
+        spots = region_spots(source.region(label, box), **limits)
+        tables.append(np.column_stack([spots, np.full(len(spots), label)]))
+    return peak_set(segmented, source, list(boxes), tables, "find_peaks", limits)
+
+
+def region_spots(
+    region: RegionImage, *, false_alarms: float, min_d: float, max_d: float | None
+) -> np.ndarray:
+    """Spots of one region, columns as `SPOT_COLUMNS`."""
+    grid = region.grid
+    return find_spots(
+        region.image,
+        region_window(region.mask, pixel_size=grid.pixel_size),
+        grid.pixel_size,
+        grid.origin,
+        false_alarms=false_alarms,
+        min_d=max(min_d, 2 * max(grid.pixel_size)),
+        max_d=max_d,
+    )
+
+
+def peak_set(
+    origin: Any,
+    source: Source,
+    labels: list[int],
+    tables: list[np.ndarray],
+    operation: str,
+    parameters: dict,
+) -> Any:
+    """An FFTPeakSet from one table per region."""
+    rows = (
+        np.concatenate(tables) if tables else np.empty((0, len(COLUMNS)))
+    )
+    counts = np.array([len(table) for table in tables], int)
+    metadata = {
+        **_convert.acquisition(origin),
+        "FFTPeakSet": table_metadata(COLUMNS, UNITS, np.array(labels), counts),
+        "Source": source.to_dict(),
+        "Processing": processing(origin, operation, parameters),
+    }
+    data = table_data(rows)
+    if source.lazy:
+        import dask.array as da
+
+        data = da.from_array(data, chunks=-1)
+    axes = table_axes(len(rows), len(COLUMNS), row_name="peak")
+    title = origin.metadata.General.title.split(":")[0]
+    return _convert.signal_of(
+        "fft_peak_set", data, axes, metadata, title=f"{title}: peaks"
+    )
+
+
+def _check(false_alarms: float, min_d: float, max_d: float | None) -> None:
+    if not 0 < false_alarms < 100:
+        raise ValueError(
+            "Expected false_alarms as a number of peaks between 0 and 100, got "
+            f"{false_alarms}. 0.01 allows one false peak in a hundred regions."
+        )
+    if min_d <= 0 or (max_d is not None and max_d <= min_d):
+        raise ValueError(
+            f"Expected 0 < min_d < max_d in nm, got min_d={min_d}, max_d={max_d}."
+        )

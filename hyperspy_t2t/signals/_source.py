@@ -1,0 +1,154 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""The micrograph and its regions, as the later steps carry and read them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.signals._companions import as_dask, carried
+
+LARGEST_WINDOW = 4096
+"""Longest side in pixels of the part of a region that is transformed at once."""
+
+
+@dataclass(frozen=True)
+class RegionImage:
+    """The pixels of one region, as numpy arrays.
+
+    Parameters
+    ----------
+    image
+        Grey values of the region's bounding box, shape (ny, nx).
+    mask
+        True inside the region.
+    grid
+        Pixels of the box in nm.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    grid: ImageGrid
+
+
+@dataclass(frozen=True)
+class Source:
+    """A micrograph with labels.
+
+    Parameters
+    ----------
+    image, labels
+        Grey values and int32 labels, dask or numpy, shape (ny, nx).
+    grid
+        Pixels in nm.
+    lazy
+        Whether the user opened the micrograph lazily.
+    """
+
+    image: Any
+    labels: Any
+    grid: ImageGrid
+    lazy: bool
+
+    @classmethod
+    def from_metadata(cls, signal: Any, *, grid: ImageGrid | None = None) -> "Source":
+        """What ``metadata.Source`` holds; the signal's own pixels give the grid."""
+        if signal.metadata.get_item("Source.image") is None:
+            raise ValueError(
+                f"Expected the micrograph in metadata.Source of this "
+                f"{type(signal).__name__}, got none: an operation that changes pixels "
+                "dropped it. Start again from the step before."
+            )
+        if grid is None:
+            stored = signal.metadata.get_item("Source.grid").as_dictionary()
+            grid = ImageGrid.from_dict(stored)
+        return cls(
+            carried(signal, "Source.image"),
+            carried(signal, "Source.labels"),
+            grid,
+            signal._lazy,
+        )
+
+    def to_dict(self) -> dict:
+        """For ``metadata.Source``."""
+        return {
+            "image": as_dask(self.image),
+            "labels": as_dask(self.labels),
+            "grid": self.grid.to_dict(),
+        }
+
+    def boxes(self) -> dict[int, tuple[slice, slice]]:
+        """Bounding box (rows, columns) of each label except 0, read chunk by chunk."""
+        labels = as_dask(self.labels)
+        row_starts, column_starts = (
+            np.concatenate([[0], np.cumsum(sizes)[:-1]]) for sizes in labels.chunks
+        )
+        import dask
+
+        parts = [
+            dask.delayed(label_boxes)(block, int(row), int(column))
+            for row, line in zip(row_starts, labels.to_delayed(), strict=True)
+            for column, block in zip(column_starts, line, strict=True)
+        ]
+        return merge_boxes(dask.compute(*parts))
+
+    def region(self, label: int, box: tuple[slice, slice]) -> RegionImage:
+        """Read one region; of a box above the largest window its deepest part."""
+        rows, columns = box
+        mask = np.asarray(self.labels[rows, columns]) == label
+        if max(mask.shape) > LARGEST_WINDOW:
+            rows, columns = _deepest_window(mask, box)
+            mask = np.asarray(self.labels[rows, columns]) == label
+        return RegionImage(
+            np.asarray(self.image[rows, columns], dtype=float),
+            mask,
+            self.grid.window(rows, columns),
+        )
+
+
+def label_boxes(labels: np.ndarray, row: int, column: int) -> dict[int, tuple]:
+    """Boxes of the labels in one block that starts at (row, column)."""
+    from scipy.ndimage import find_objects
+
+    return {
+        label: tuple(
+            slice(part.start + start, part.stop + start)
+            for part, start in zip(box, (row, column), strict=True)
+        )
+        for label, box in enumerate(find_objects(np.asarray(labels)), start=1)
+        if box is not None
+    }
+
+
+def merge_boxes(parts: tuple[dict, ...]) -> dict[int, tuple[slice, slice]]:
+    """Union of the boxes of all blocks."""
+    merged: dict[int, tuple[slice, slice]] = {}
+    for part in parts:
+        for label, box in part.items():
+            if label in merged:
+                box = tuple(
+                    slice(min(a.start, b.start), max(a.stop, b.stop))
+                    for a, b in zip(box, merged[label], strict=True)
+                )
+            merged[label] = box
+    return dict(sorted(merged.items()))
+
+
+def _deepest_window(
+    mask: np.ndarray, box: tuple[slice, slice]
+) -> tuple[slice, slice]:
+    """Window of the largest size allowed around the place furthest from the outline."""
+    from scipy.ndimage import distance_transform_edt
+
+    step = 8
+    depth = distance_transform_edt(np.pad(mask[::step, ::step], 1))[1:-1, 1:-1]
+    centre = np.unravel_index(depth.argmax(), depth.shape)
+    window = []
+    for middle, part in zip(centre, box, strict=True):
+        size = min(LARGEST_WINDOW, part.stop - part.start)
+        start = part.start + int(middle) * step - size // 2
+        start = min(max(start, part.start), part.stop - size)
+        window.append(slice(start, start + size))
+    return tuple(window)

@@ -1,0 +1,322 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""From a micrograph, by hand or through its indexed peaks, to a StrainMap."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hyperspy_t2t.calibration import ImageGrid, image_grid
+from hyperspy_t2t.frames import check_convention
+from hyperspy_t2t.segmentation.regions import nearest_indices
+from hyperspy_t2t.signals import _convert
+from hyperspy_t2t.signals._companions import as_dask
+from hyperspy_t2t.signals._provenance import processing
+from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.strain.demodulation import coarse_grid
+from hyperspy_t2t.strain.gpa import PhaseField, check_g_vectors, phase_field
+from hyperspy_t2t.strain.maps import LatticeField, strain_block
+from hyperspy_t2t.strain.setup import (
+    NARROWEST,
+    Domain,
+    RegionSpots,
+    best_reference,
+    choose_domains,
+    choose_resolution,
+    shares,
+)
+
+Box = tuple[float, float, float, float]
+COMPONENTS = ("exx", "eyy", "exy", "rotation")
+
+
+def gpa_by_hand(
+    micrograph: Any, *, g_vectors: Any, reference: Any, resolution: Any, convention: str
+) -> Any:
+    """StrainMap of a micrograph without regions."""
+    check_convention(convention)
+    grid = image_grid(micrograph)
+    pair = np.asarray(g_vectors, float)
+    check_g_vectors(pair, grid)
+    labels = np.ones(grid.shape, np.int32)
+    if micrograph._lazy:
+        import dask.array as da
+
+        labels = da.ones(grid.shape, dtype=np.int32, chunks=micrograph.data.chunks)
+    source = Source(micrograph.data, labels, grid, micrograph._lazy)
+    box = reference_box(reference, grid) if reference is not None else None
+    domain = Domain(1, (1,), pair, "chosen by the user")
+    shortest = np.linalg.norm(pair, axis=1).min()
+    sigma = _resolution(resolution, 1 / (2 * np.pi * NARROWEST * shortest))
+    given = {
+        "g_vectors": pair,
+        "reference": "whole image" if box is None else np.array(box),
+        "resolution": sigma,
+        "convention": convention,
+    }
+    return _strain_map(micrograph, source, [(domain, sigma)], box, convention, given)
+
+
+def gpa_of_peaks(
+    peaks: Any, *, reference: Any, g_vectors: Any, resolution: Any, convention: str
+) -> Any:
+    """StrainMap of the crystalline regions of a peak set."""
+    check_convention(convention)
+    source = Source.from_metadata(peaks)
+    regions = region_spots(peaks, source)
+    if not regions:
+        raise ValueError(
+            "Expected at least one crystalline region, got "
+            f"{len(peaks.region_labels)} regions without two independent peaks. "
+            "Check peaks.plot(label), or find weaker peaks with a larger "
+            "false_alarms in find_peaks."
+        )
+    pair = None if isinstance(g_vectors, str) else np.asarray(g_vectors, float)
+    if pair is not None:
+        check_g_vectors(pair, source.grid)
+    label, box = _reference(reference, regions, source, pair)
+    domains = choose_domains(regions, reference=label, g_vectors=pair)
+    if not domains:
+        raise ValueError("Expected two peaks in different directions, got none.")
+    setups = [
+        (domain, _resolution(resolution, choose_resolution(domain, regions)))
+        for domain in domains
+    ]
+    given = {
+        "reference": reference if isinstance(reference, (str, int)) else str(reference),
+        "g_vectors": "auto" if pair is None else pair,
+        "resolution": resolution,
+        "convention": convention,
+    }
+    return _strain_map(peaks, source, setups, box, convention, given)
+
+
+def region_spots(peaks: Any, source: Source) -> dict[int, RegionSpots]:
+    """The crystalline regions with what the choice of reference needs."""
+    regions = {}
+    indexed = peaks.metadata.has_item("Phases")
+    for label, box in source.boxes().items():
+        if label not in peaks.region_labels or not peaks.is_crystalline(label):
+            continue
+        rows = peaks.region(label)
+        best = peaks.best(label) if indexed else None
+        region = source.region(label, box)
+        regions[label] = RegionSpots(
+            g=rows[:, :2],
+            snr=rows[:, 5],
+            indexed=np.zeros(len(rows), bool) if best is None else best.matched,
+            score=0.0 if best is None else best.score,
+            area=float(region.mask.sum() * np.prod(source.grid.pixel_size)),
+            touches_border=any(
+                part.start == 0 or part.stop == size
+                for part, size in zip(box, source.grid.shape, strict=True)
+            ),
+        )
+    return regions
+
+
+def reference_box(reference: Any, grid: ImageGrid) -> Box:
+    """(left, top, right, bottom) in nm of a ROI or four numbers, within the image."""
+    if all(hasattr(reference, side) for side in ("left", "top", "right", "bottom")):
+        box = (reference.left, reference.top, reference.right, reference.bottom)
+    else:
+        box = tuple(np.ravel(np.asarray(reference, float)))
+    if len(box) != 4:
+        raise ValueError(
+            "Expected the reference as a region label, an hs.roi.RectangularROI or "
+            f"(left, top, right, bottom) in nm, got {reference!r}."
+        )
+    left, top, right, bottom = (float(side) for side in box)
+    corner = grid.to_nm(grid.shape[0] - 1, grid.shape[1] - 1)
+    inside = (
+        grid.origin[1] <= left < right <= corner[0] + grid.pixel_size[1]
+        and grid.origin[0] <= top < bottom <= corner[1] + grid.pixel_size[0]
+    )
+    if not inside:
+        raise ValueError(
+            f"Expected a reference within the image, x from {grid.origin[1]:.4g} to "
+            f"{corner[0]:.4g} nm and y from {grid.origin[0]:.4g} to {corner[1]:.4g} nm; "
+            f"got left={left:g}, top={top:g}, right={right:g}, bottom={bottom:g} nm."
+        )
+    return left, top, right, bottom
+
+
+def _reference(
+    reference: Any, regions: dict, source: Source, pair: np.ndarray | None
+) -> tuple[int | None, Box | None]:
+    """Label and box of the reference the user wants, None for what is automatic."""
+    if isinstance(reference, str) and reference == "auto":
+        if pair is None:
+            return None, None
+        fitting = {k: r for k, r in regions.items() if shares(r, pair)}
+        if not fitting:
+            raise ValueError(
+                f"Expected g-vectors near peaks of some region, got {pair.tolist()} "
+                "1/nm. See peaks.region(label)."
+            )
+        return best_reference(fitting)[0], None
+    if isinstance(reference, (int, np.integer)):
+        if int(reference) not in regions:
+            raise ValueError(
+                "Expected the label of a crystalline region as reference, one of "
+                f"{sorted(regions)}; got {reference}."
+            )
+        return int(reference), None
+    box = reference_box(reference, source.grid)
+    rows, columns = source.grid.to_pixels(np.reshape(box, (2, 2)))
+    rows, columns = np.rint(rows).astype(int), np.rint(columns).astype(int)
+    part = np.asarray(source.labels[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1])
+    counts = {label: int((part == label).sum()) for label in regions}
+    label = max(counts, key=lambda key: counts[key])
+    if counts[label] == 0:
+        raise ValueError(
+            f"Expected a reference in a crystalline region ({sorted(regions)}), got "
+            f"{box} nm, where there is none."
+        )
+    return label, box
+
+
+def _resolution(wanted: Any, automatic: float) -> float:
+    if isinstance(wanted, str) and wanted == "auto":
+        return automatic
+    sigma = float(wanted)
+    if not sigma > 0:
+        raise ValueError(
+            f"Expected a resolution above 0 nm (the standard deviation of the "
+            f"average) or 'auto', got {wanted}."
+        )
+    return sigma
+
+
+def _strain_map(
+    origin: Any,
+    source: Source,
+    setups: Sequence[tuple[Domain, float]],
+    box: Box | None,
+    convention: str,
+    given: dict,
+) -> Any:
+    """Measure every domain and assemble the signal."""
+    domains = {}
+    for number, (domain, sigma) in enumerate(setups):
+        own_box = box if number == 0 else None
+        field = measure_domain(source, domain, sigma, own_box)
+        domains[f"domain_{number}"] = _domain_to_dict(domain, sigma, field)
+    first = domains["domain_0"]
+    strain = {
+        "schema_version": 1,
+        "convention": convention,
+        "components": ", ".join(COMPONENTS),
+        "reference_region": first["reference"],
+        "reference_reason": first["reason"],
+        "reference_box": np.array(box if box is not None else ()),
+        "resolution": first["resolution"],
+        "resolution_units": "nm",
+        "g_vectors": first["g_vectors"],
+        "g_vectors_units": "1/nm",
+        "domains": domains,
+    }
+    metadata = {
+        **_convert.acquisition(origin),
+        "Strain": strain,
+        "Source": source.to_dict(),
+        "Processing": processing(origin, "gpa", given),
+    }
+    if origin.metadata.has_item("Phases"):
+        metadata["Phases"] = origin.metadata.Phases.as_dictionary()
+    fields = [field_of(domain) for domain in domains.values()]
+    data = by_blocks(source, 4, strain_block, fields, convention=convention)
+    names = [axis["name"] for axis in _convert.grid_axes(source.grid)][::-1]
+    axes = [
+        {"name": "component", "size": 4, "navigate": True},
+        *_convert.grid_axes(source.grid, names=names),
+    ]
+    title = origin.metadata.General.title.split(":")[0]
+    return _convert.signal_of(
+        "strain_map", data, axes, metadata, title=f"{title}: strain"
+    )
+
+
+def measure_domain(
+    source: Source, domain: Domain, sigma: float, box: Box | None
+) -> PhaseField:
+    """Phase field of one domain; its reference is its region, cut by a box."""
+    coarse = coarse_grid(source.grid, sigma)
+    rows, columns = nearest_indices(source.grid, coarse)
+    labels = np.asarray(source.labels[rows, :][:, columns])
+    reference = labels == domain.reference
+    if box is not None:
+        position = coarse.to_nm(*np.indices(coarse.shape))
+        left, top, right, bottom = box
+        x, y = position[..., 0], position[..., 1]
+        reference &= (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
+    return phase_field(
+        source.image,
+        source.grid,
+        domain.g_vectors,
+        resolution=sigma,
+        reference=_core(reference),
+        inside=np.isin(labels, domain.members),
+    )
+
+
+def _core(mask: np.ndarray) -> np.ndarray:
+    """The part of a mask away from its outline, where averages see nothing else."""
+    from scipy.ndimage import distance_transform_edt
+
+    depth = distance_transform_edt(np.pad(mask, 1, constant_values=False))[1:-1, 1:-1]
+    # Two pixels of the coarse grid are one standard deviation of the average.
+    return mask & (depth > min(4.0, 0.5 * depth.max()))
+
+
+def _domain_to_dict(domain: Domain, sigma: float, field: PhaseField) -> dict:
+    return {
+        "reference": domain.reference,
+        "members": np.array(domain.members),
+        "reason": domain.reason,
+        "resolution": sigma,
+        "g_vectors": field.g_vectors,
+        "grid": field.grid.to_dict(),
+        "displacement": as_dask(field.displacement),
+        "gradient": as_dask(field.gradient),
+        "amplitude": as_dask(field.amplitude),
+    }
+
+
+def field_of(domain: dict) -> LatticeField:
+    """Interpolating field of a stored domain."""
+    return LatticeField.from_samples(
+        ImageGrid.from_dict(domain["grid"]),
+        np.asarray(domain["members"]),
+        np.asarray(domain["displacement"]),
+        np.asarray(domain["gradient"]),
+        np.asarray(domain["amplitude"]),
+    )
+
+
+def by_blocks(source: Source, depth: int, kernel: Any, *args: Any, **kwargs: Any) -> Any:
+    """kernel(labels, grid, …) of the whole image, or lazily of each of its chunks."""
+    if not source.lazy:
+        return kernel(np.asarray(source.labels), source.grid, *args, **kwargs)
+    import dask
+    import dask.array as da
+
+    labels = as_dask(source.labels)
+    edges = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in labels.chunks]
+    args = tuple(dask.delayed(value, pure=True) for value in args)
+    lines = []
+    for i, line in enumerate(labels.to_delayed()):
+        blocks = []
+        for j, block in enumerate(line):
+            rows, columns = (
+                slice(int(edge[k]), int(edge[k + 1]))
+                for edge, k in zip(edges, (i, j), strict=True)
+            )
+            part = dask.delayed(kernel)(
+                block, source.grid.window(rows, columns), *args, **kwargs
+            )
+            shape = (depth, rows.stop - rows.start, columns.stop - columns.start)
+            blocks.append(da.from_delayed(part, shape, dtype=np.float32))
+        lines.append(da.concatenate(blocks, axis=2))
+    return da.concatenate(lines, axis=1)

@@ -1,0 +1,385 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""FFTPeakSet: the Fourier peaks of the regions, and what they mean."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
+
+from hyperspy_t2t.phases.solution import PhaseSolution
+from hyperspy_t2t.signals import _convert
+from hyperspy_t2t.signals._companions import ComputesCarried, del_item
+from hyperspy_t2t.signals._peaks import peak_set
+from hyperspy_t2t.signals._provenance import processing
+from hyperspy_t2t.signals._solutions import (
+    candidates,
+    solutions_of,
+    solutions_to_dict,
+    with_choice,
+)
+from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.signals._table import FlatTable
+
+
+class FFTPeakSet(FlatTable, Signal1D):
+    """Peaks of all regions in one table, strongest first, g followed by −g.
+
+    Columns: ``gx``, ``gy`` in 1/nm; ``intensity``, the squared amplitude of the
+    fringes relative to the squared mean; ``gx_std``, ``gy_std``; ``snr``, power over
+    noise; ``phase`` in rad, referred to x = y = 0; ``region``.
+    """
+
+    _signal_type = "fft_peak_set"
+    _signal_dimension = 1
+    _node = "FFTPeakSet"
+    _companions = ("Source.image", "Source.labels")
+
+    def region(self, label: int) -> np.ndarray:
+        """Rows of one region, shape (n, len(columns)); none if it is amorphous."""
+        return self._rows(self._rows_of(label))
+
+    def is_crystalline(self, label: int) -> bool:
+        """Whether two peaks in different directions were found in a region."""
+        rows = self.region(label)
+        if len(rows) < 2:
+            return False
+        g = rows[:, :2]
+        cross = np.abs(g[:, :1] * g[:, 1] - g[:, 1:] * g[:, 0])
+        length = np.linalg.norm(g, axis=1)
+        return bool((cross > 0.1 * length[:, None] * length).any())
+
+    def power_spectrum(self, label: int) -> Signal2D:
+        """The spectrum in which the peaks of a region were found, axes in 1/nm."""
+        from hyperspy_t2t.peaks.spots import prepare, region_spectrum
+        from hyperspy_t2t.peaks.window import region_window
+        from hyperspy_t2t.signals.micrograph import spectrum_signal
+
+        region = self._region_image(label)
+        step = region.grid.pixel_size
+        window = region_window(region.mask, pixel_size=step)
+        prepared = prepare(region.image, window)
+        if prepared is None:
+            raise ValueError(
+                f"Expected grey values that vary in region {label}, got a flat region."
+            )
+        spectrum = region_spectrum(prepared[0], window, step)
+        return spectrum_signal(
+            spectrum.power,
+            spectrum.y_axis,
+            spectrum.x_axis,
+            title=f"power spectrum of region {label}",
+        )
+
+    def _region_image(self, label: int) -> Any:
+        self._rows_of(label)  # names the labels there are
+        source = Source.from_metadata(self)
+        return source.region(label, source.boxes()[label])
+
+    def to_markers(self, label: int, **kwargs: Any) -> Any:
+        """Peaks of a region as one HyperSpy marker collection for its spectrum.
+
+        Parameters
+        ----------
+        label
+            The region.
+        **kwargs
+            Passed to ``hs.plot.markers.Points``.
+        """
+        from hyperspy.api import plot
+
+        options = {"sizes": 60, "facecolors": "none", "edgecolors": "tab:red", **kwargs}
+        return plot.markers.Points(offsets=self.region(label)[:, :2], **options)
+
+    def plot(self, label: int | None = None, **kwargs: Any) -> None:
+        """Plot the spectrum of a region with its peaks.
+
+        Parameters
+        ----------
+        label
+            The region; by default the first crystalline one.
+        **kwargs
+            Passed to ``Signal2D.plot``; the grey levels are logarithmic unless
+            ``norm`` says otherwise.
+        """
+        kwargs.pop("navigator", None)
+        if label is None:
+            labels = self.region_labels.tolist()
+            label = next((k for k in labels if self.is_crystalline(k)), labels[0])
+        spectrum = self.power_spectrum(label)
+        kwargs.setdefault("norm", "log")
+        spectrum.plot(**kwargs)
+        if len(self.region(label)):
+            spectrum.add_marker(self.to_markers(label))
+
+    def add(self, label: int, g: Any) -> "FFTPeakSet":
+        """Add a peak by hand, refined to the maximum of the spectrum nearby.
+
+        Parameters
+        ----------
+        label
+            The region.
+        g
+            (gx, gy) in 1/nm; its Friedel partner is added too.
+        """
+        from hyperspy_t2t.peaks.manual import measure_spot
+
+        region = self._region_image(label)
+        rows = measure_spot(
+            region.image,
+            region.mask,
+            region.grid.pixel_size,
+            region.grid.origin,
+            np.asarray(g, float),
+        )
+        rows = np.column_stack([rows, np.full(len(rows), label)])
+        table = np.concatenate([self.region(label), rows])
+        return self._edited(label, table, "add", {"label": label, "g": np.asarray(g)})
+
+    def remove(self, label: int, g: Any) -> "FFTPeakSet":
+        """Remove the peak nearest to g, with its Friedel partner.
+
+        Parameters
+        ----------
+        label
+            The region.
+        g
+            (gx, gy) in 1/nm, within a tenth of its length of the peak.
+        """
+        table, g = self.region(label), np.asarray(g, float)
+        distance = np.minimum(
+            np.linalg.norm(table[:, :2] - g, axis=1),
+            np.linalg.norm(table[:, :2] + g, axis=1),
+        )
+        if not len(table) or distance.min() > 0.1 * np.linalg.norm(g):
+            near = table[distance.argmin(), :2].round(3).tolist() if len(table) else None
+            raise ValueError(
+                f"Expected a peak of region {label} near g = {g.tolist()} 1/nm; the "
+                f"nearest is at {near}."
+            )
+        kept = table[distance > distance.min() + 1e-6]
+        return self._edited(label, kept, "remove", {"label": label, "g": g})
+
+    def _edited(self, label: int, table: np.ndarray, operation: str, given: dict) -> Any:
+        """A peak set with other rows for one region; solutions no longer hold."""
+        labels = self.region_labels.tolist()
+        tables = [table if k == label else self.region(k) for k in labels]
+        self._warn_of_solutions(operation)
+        source = Source.from_metadata(self)
+        return peak_set(self, source, labels, tables, operation, given)
+
+    def index_phases(
+        self,
+        candidates: Any,
+        tolerance: float = 0.05,
+        *,
+        scale_tolerance: float = 0.1,
+        max_index: int = 3,
+    ) -> "FFTPeakSet":
+        """Find the crystal phase and orientation of every region.
+
+        Parameters
+        ----------
+        candidates
+            Element symbols (all library phases made of these elements only), names
+            of library phases, CIF files, ``ase.Atoms``, ``orix`` phases, or a list.
+        tolerance
+            Largest relative distortion of the image: anisotropy of the pixels and
+            shear in radians.
+        scale_tolerance
+            Largest relative error of the pixel size.
+        max_index
+            Largest index of the zone axes tried.
+
+        Returns
+        -------
+        FFTPeakSet
+            The same peaks with solutions; a region whose peaks no candidate
+            explains has none.
+        """
+        from hyperspy_t2t.phases.indexing import index_region
+        from hyperspy_t2t.phases.library import resolve_phases
+        from hyperspy_t2t.phases.matching import Tolerances
+
+        for name, value in (("tolerance", tolerance), ("scale_tolerance", scale_tolerance)):
+            if not 0 <= value < 0.5:
+                raise ValueError(
+                    f"Expected {name} as a fraction from 0 to 0.5, got {value}. 0.05 "
+                    "is 5 %."
+                )
+        phases = resolve_phases(candidates)
+        tolerances = Tolerances(scale=scale_tolerance, distortion=tolerance)
+        solutions = {}
+        for label in self.region_labels.tolist():
+            rows = self.region(label)
+            solutions[label] = index_region(
+                rows[:, :2],
+                np.hypot(rows[:, 3], rows[:, 4]),
+                rows[:, 5],
+                phases,
+                tolerances=tolerances,
+                max_index=max_index,
+            )
+        parameters = {
+            "candidates": [phase.name for phase in phases],
+            "tolerance": tolerance,
+            "scale_tolerance": scale_tolerance,
+            "max_index": max_index,
+        }
+        return self._with_phases(
+            solutions_to_dict(phases, solutions), "index_phases", parameters
+        )
+
+    def _with_phases(self, phases: dict, operation: str, parameters: dict) -> Any:
+        result = self._deepcopy_with_new_data(self.data)
+        steps = processing(self, operation, parameters)
+        if result.metadata.has_item("Phases"):
+            del_item(result.metadata, "Phases")
+        result.metadata.add_dictionary({"Phases": phases, "Processing": steps})
+        return result
+
+    def _phases(self) -> dict:
+        stored = self.metadata.get_item("Phases")
+        if stored is None:
+            raise ValueError(
+                "Expected indexed peaks, got peaks without phases. Call "
+                "peaks.index_phases([...]) first."
+            )
+        return stored.as_dictionary()
+
+    @property
+    def candidates(self) -> list[Any]:
+        """The candidate phases that were tried, as arrays."""
+        return candidates(self._phases())
+
+    def solutions(self, label: int) -> list[PhaseSolution]:
+        """Ways to index a region, best (or chosen) first; empty if none fits."""
+        self._rows_of(label)
+        return solutions_of(self._phases(), label)
+
+    def best(self, label: int) -> PhaseSolution | None:
+        """The first solution of a region, None if no candidate explains its peaks."""
+        return next(iter(self.solutions(label)), None)
+
+    def choose(self, label: int, rank: int) -> "FFTPeakSet":
+        """Prefer another solution of a region: number `rank` becomes the first.
+
+        Parameters
+        ----------
+        label
+            The region.
+        rank
+            Position in ``solutions(label)``, from 0.
+        """
+        count = len(self.solutions(label))
+        if not 0 <= rank < count:
+            raise IndexError(
+                f"Expected a rank from 0 to {count - 1} for region {label}, which has "
+                f"{count} solutions; got {rank}."
+            )
+        phases = with_choice(self._phases(), label, rank)
+        return self._with_phases(phases, "choose", {"label": label, "rank": rank})
+
+    def phase_map(self) -> Signal2D:
+        """Which phase is where.
+
+        Returns
+        -------
+        Signal2D
+            int32; the position of the phase in ``candidates`` plus one, 0 where no
+            phase was found. ``metadata.Phases.names`` lists the names.
+        """
+        source = Source.from_metadata(self)
+        stored = self._phases()
+        highest = int(self.region_labels.max(initial=0))
+        table = np.zeros(highest + 1, np.int32)
+        regions = np.asarray(stored["region"])
+        for label in self.region_labels:
+            rows = np.flatnonzero(regions == label)
+            if len(rows):
+                table[label] = int(stored["phase"][rows[0]]) + 1
+        data = source.labels.map_blocks(_look_up, table=table, dtype=np.int32)
+        if not self._lazy:
+            data = np.asarray(data)
+        axes = _convert.grid_axes(source.grid)
+        result = _convert.plain_image(data, axes, title="phases")
+        names = [phase.name for phase in self.candidates]
+        result.metadata.set_item("Phases.names", names)
+        return result
+
+    def gpa(
+        self,
+        *,
+        reference: Any = "auto",
+        g_vectors: Any = "auto",
+        resolution: float | str = "auto",
+        convention: str = "reference",
+    ) -> "StrainMap":  # noqa: F821
+        """Strain, rotation and displacement by geometric phase analysis.
+
+        Regions whose lattices have both g in common are measured against one
+        reference region. A region with a lattice of its own, such as a grain turned
+        further than 8°, is measured against its own mean lattice.
+
+        Parameters
+        ----------
+        reference
+            "auto", the label of a region, an ``hs.roi.RectangularROI`` or (left, top,
+            right, bottom) in nm.
+        g_vectors
+            "auto" or two frequencies (gx, gy) in 1/nm, shape (2, 2).
+        resolution
+            Standard deviation in nm of the Gaussian that averages the phases.
+        convention
+            "reference", "gpa" or "polar".
+
+        Returns
+        -------
+        StrainMap
+            NaN in regions without a lattice.
+        """
+        from hyperspy_t2t.signals._strain import gpa_of_peaks
+
+        return gpa_of_peaks(
+            self,
+            reference=reference,
+            g_vectors=g_vectors,
+            resolution=resolution,
+            convention=convention,
+        )
+
+    def _warn_of_solutions(self, operation: str) -> None:
+        if self.metadata.has_item("Phases"):
+            warnings.warn(
+                f"{operation} changes the peaks: the phases found for them were "
+                "dropped. Call index_phases again.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _slicer(self, slices: Any, isNavigation: Any = None, out: Any = None) -> Any:
+        result = super()._slicer(slices, isNavigation, out)
+        target = result if out is None else out
+        if target.metadata.has_item("Phases") and isNavigation:
+            self._warn_of_solutions("slicing")
+            del_item(target.metadata, "Phases")
+        return result
+
+
+class LazyFFTPeakSet(ComputesCarried, LazySignal1D, FFTPeakSet):
+    """Lazy twin of :class:`FFTPeakSet`."""
+
+    _companions = FFTPeakSet._companions
+
+    def plot(self, label: int | None = None, **kwargs: Any) -> None:
+        # Not through LazySignal.plot, which would compute a navigator.
+        FFTPeakSet.plot(self, label, **kwargs)
+
+    plot.__doc__ = FFTPeakSet.plot.__doc__
+
+
+def _look_up(labels: np.ndarray, *, table: np.ndarray) -> np.ndarray:
+    return table[labels]
+
+

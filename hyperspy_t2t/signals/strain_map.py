@@ -1,0 +1,179 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""StrainMap: strain, rotation and displacement of a micrograph."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from hyperspy.signals import LazySignal2D, Signal2D
+
+from hyperspy_t2t.calibration import image_grid
+from hyperspy_t2t.signals import _convert
+from hyperspy_t2t.signals._companions import ComputesCarried, PixelCompanions
+from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.signals._strain import COMPONENTS, by_blocks, field_of
+
+
+class StrainMap(PixelCompanions, Signal2D):
+    """exx, eyy, exy and rotation (radians) at every pixel, ``<4 | x, y>``.
+
+    In the convention named in ``metadata.Strain.convention``; positive strain is
+    expansion, positive rotation turns +x towards +y (clockwise on screen).
+    """
+
+    _signal_type = "strain_map"
+    _signal_dimension = 2
+    _companions = ("Source.image", "Source.labels")
+
+    @property
+    def exx(self) -> Signal2D:
+        """Strain along x."""
+        return self._component("exx")
+
+    @property
+    def eyy(self) -> Signal2D:
+        """Strain along y."""
+        return self._component("eyy")
+
+    @property
+    def exy(self) -> Signal2D:
+        """Shear strain, half the change of the angle between x and y."""
+        return self._component("exy")
+
+    @property
+    def rotation(self) -> Signal2D:
+        """Rotation in radians, positive from +x towards +y."""
+        return self._component("rotation")
+
+    def _component(self, name: str) -> Signal2D:
+        if self.data.ndim != 3 or self.data.shape[0] != 4:
+            raise ValueError(
+                f"Expected the four components {', '.join(COMPONENTS)}, got data of "
+                f"shape {self.data.shape}: this map was sliced along its components."
+            )
+        data = self.data[COMPONENTS.index(name)]
+        return self._image(data, title=f"{name} ({self.convention})", quantity=name)
+
+    def _image(self, data: Any, *, title: str, quantity: str) -> Signal2D:
+        axes = _convert.image_axes(self.inav[0] if self.data.ndim == 3 else self)
+        return _convert.plain_image(data, axes, title=title, quantity=quantity)
+
+    @property
+    def convention(self) -> str:
+        """"reference", "gpa" or "polar"."""
+        return self.metadata.Strain.convention
+
+    @property
+    def displacement(self) -> Signal2D:
+        """u = r − R in nm at image positions, ``<2 | x, y>`` with components x, y."""
+        from hyperspy_t2t.strain.maps import displacement_block
+
+        source = self._source()
+        data = by_blocks(source, 2, displacement_block, list(self._fields().values()))
+        axes = [
+            {"name": "component", "size": 2, "navigate": True},
+            *_convert.grid_axes(source.grid),
+        ]
+        return _convert.plain_image(
+            data, axes, title="displacement", quantity="Displacement (nm)"
+        )
+
+    @property
+    def reference_region(self) -> int:
+        """Label of the region whose lattice is unstrained by definition."""
+        return int(self.metadata.Strain.reference_region)
+
+    @property
+    def g_vectors(self) -> np.ndarray:
+        """The two frequencies (gx, gy) in 1/nm, refined on the reference."""
+        return np.asarray(self.metadata.Strain.g_vectors)
+
+    @property
+    def reference_of(self) -> dict[int, int]:
+        """For each region with strain the region it is measured against."""
+        return {
+            int(member): int(domain["reference"])
+            for domain in self._domains().values()
+            for member in np.asarray(domain["members"])
+        }
+
+    def _domains(self) -> dict[str, dict]:
+        return self.metadata.Strain.domains.as_dictionary()
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: field_of(domain) for name, domain in self._domains().items()}
+
+    def _source(self) -> Source:
+        grid = image_grid(self.inav[0]) if self.data.ndim == 3 else image_grid(self)
+        return Source.from_metadata(self, grid=grid)
+
+    def to_atoms(
+        self,
+        thickness: float,
+        *,
+        composition: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        calibration: str = "nominal",
+        contrast: str = "bright",
+    ) -> "AtomicModel":  # noqa: F821
+        """Build the atomic model of what was imaged.
+
+        Every indexed region is filled with its phase in its orientation. Its cell in
+        the image plane is the measured one, along the beam that of the bulk; its
+        atoms sit at the r that solves r = R + u(r).
+
+        Parameters
+        ----------
+        thickness
+            In nm along the beam; each region gets a whole number of periods of its
+            zone axis.
+        composition
+            ``{element: Signal2D}`` with fractions from 0 to 1 on calibrated axes.
+            Atoms of these elements are drawn anew with the local fractions.
+        seed
+            Of the random numbers.
+        calibration
+            "nominal" keeps the pixel size of the file. "reference" takes the
+            reference region as unstrained bulk and removes the scale error and
+            distortion that follow from it.
+        contrast
+            "bright" if atoms are bright (HAADF), "dark" if they are dark.
+
+        Returns
+        -------
+        AtomicModel
+        """
+        from hyperspy_t2t.signals._atoms import atoms_of_strain
+
+        return atoms_of_strain(
+            self,
+            thickness,
+            composition=composition,
+            seed=seed,
+            calibration=calibration,
+            contrast=contrast,
+        )
+
+    def plot(self, *args: Any, **kwargs: Any) -> None:
+        """Plot with a diverging map centred on zero, unless told otherwise."""
+        limit = self._limit() if "vmax" not in kwargs else None
+        if limit:
+            kwargs.setdefault("vmin", -limit)
+            kwargs["vmax"] = limit
+        kwargs.setdefault("cmap", "RdBu_r")
+        super().plot(*args, **kwargs)
+
+    def _limit(self) -> float:
+        """98th percentile of the absolute strain on a sample of the pixels."""
+        sample = np.asarray(self.data[..., ::8, ::8])
+        finite = np.abs(sample[np.isfinite(sample)])
+        return float(np.percentile(finite, 98)) if finite.size else 0.0
+
+
+class LazyStrainMap(ComputesCarried, LazySignal2D, StrainMap):
+    """Lazy twin of :class:`StrainMap`."""
+
+    _companions = StrainMap._companions
+
+

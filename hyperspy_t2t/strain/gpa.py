@@ -1,0 +1,174 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Geometric phase analysis of one lattice: displacement and its gradient."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.strain.demodulation import local_spectrum
+
+Array = npt.NDArray[np.floating]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PhaseField:
+    """What two g measure of a lattice, on a coarse grid.
+
+    Parameters
+    ----------
+    grid
+        The coarse grid, shape (ny, nx).
+    g_vectors
+        g of the reference, refined, in 1/nm, shape (2, 2).
+    displacement
+        u at image positions in nm, shape (2, ny, nx), zero on average in the
+        reference.
+    gradient
+        β[i, j] = ∂u_i/∂r_j, shape (2, 2, ny, nx).
+    amplitude
+        Amplitude of the weaker of the two fringes relative to the reference.
+    """
+
+    grid: ImageGrid
+    g_vectors: Array
+    displacement: Array
+    gradient: Array
+    amplitude: Array
+
+
+def phase_field(
+    image: Any,
+    grid: ImageGrid,
+    g_vectors: Array,
+    *,
+    resolution: float,
+    reference: Mask,
+    inside: Mask,
+) -> PhaseField:
+    """Displacement relative to the lattice of a reference.
+
+    The phase of the local component at g is φ₀ − 2π g·u. Its gradient follows
+    from the complex field without unwrapping and without finite differences; its
+    mean over the reference corrects g; two g are inverted for ∂u/∂r.
+
+    Parameters
+    ----------
+    image, grid
+        The micrograph, numpy or dask, and its pixels in nm.
+    g_vectors
+        Two frequencies in 1/nm, shape (2, 2), to within the Fourier mask.
+    resolution
+        Standard deviation in nm of the Gaussian average.
+    reference, inside
+        Where the reference is and where the lattice is, on the coarse grid of
+        ``coarse_grid(grid, resolution)``.
+
+    References
+    ----------
+    Hÿtch, Snoeck, Kilaas, Ultramicroscopy 74 (1998) 131,
+    https://doi.org/10.1016/S0304-3991(98)00035-7
+    """
+    check_g_vectors(g_vectors, grid)
+    local = local_spectrum(image, grid, g_vectors, sigma=resolution)
+    amplitude = local.amplitude
+    weight = np.where(reference, (amplitude**2).min(axis=0), 0.0)
+    if not weight.any():
+        raise ValueError(
+            "The reference holds no fringes of the given g. Choose a reference "
+            "region where both g are seen, or other g."
+        )
+    weight /= weight.sum()
+    slope = local.phase_gradient
+    refined_slope = (slope * weight).sum(axis=(2, 3))
+    refined = g_vectors + refined_slope / (2 * np.pi)
+    gradient = -np.einsum(
+        "ik,kjyx->ijyx",
+        np.linalg.inv(refined),
+        slope - refined_slope[:, :, None, None],
+    ) / (2 * np.pi)
+    phase = _phases(local.component, local.grid, refined_slope, slope, inside)
+    displacement = -np.einsum("ik,kyx->iyx", np.linalg.inv(refined), phase)
+    displacement /= 2 * np.pi
+    # Zero in the reference, up to a vector of the lattice the two g span.
+    displacement -= (displacement * weight).sum(axis=(1, 2))[:, None, None]
+    typical = (amplitude * weight).sum(axis=(1, 2))
+    return PhaseField(
+        local.grid,
+        refined,
+        displacement,
+        gradient,
+        (amplitude / typical[:, None, None]).min(axis=0),
+    )
+
+
+def check_g_vectors(g_vectors: Array, grid: ImageGrid) -> None:
+    """Raise a ValueError unless there are two independent g below Nyquist."""
+    g_vectors = np.asarray(g_vectors, float)
+    if g_vectors.shape != (2, 2):
+        raise ValueError(
+            "Expected two g-vectors (gx, gy) in 1/nm, shape (2, 2), got shape "
+            f"{g_vectors.shape}."
+        )
+    nyquist = 0.5 / np.array(grid.pixel_size)[::-1]
+    if np.any(np.abs(g_vectors) >= nyquist):
+        raise ValueError(
+            f"Expected g-vectors within the Nyquist limit of ±{nyquist[0]:.4g} and "
+            f"±{nyquist[1]:.4g} 1/nm, got {g_vectors.tolist()} 1/nm. Check their "
+            "unit (1/nm, without 2π) and the pixel size."
+        )
+    length = np.linalg.norm(g_vectors, axis=1)
+    if np.any(length == 0) or (
+        abs(np.linalg.det(g_vectors)) < 0.1 * length[0] * length[1]
+    ):
+        raise ValueError(
+            "Expected two g-vectors more than 6° apart, got "
+            f"{g_vectors.tolist()} 1/nm. Choose two that are not parallel."
+        )
+
+
+def _phases(
+    component: npt.NDArray[np.complexfloating],
+    grid: ImageGrid,
+    mean_slope: Array,
+    slope: Array,
+    inside: Mask,
+) -> Array:
+    """Phases without their mean slope, unwrapped inside, continued outside.
+
+    Parameters
+    ----------
+    component, slope
+        Complex field (2, ny, nx) and its phase gradient (2, 2, ny, nx).
+    mean_slope
+        Gradient in the reference, shape (2, 2), taken out before unwrapping.
+    """
+    from skimage.restoration import unwrap_phase
+
+    rows, columns = np.indices(grid.shape)
+    position = grid.to_nm(rows, columns) - grid.to_nm(0, 0)
+    phases = []
+    for value, mean, gradient in zip(component, mean_slope, slope, strict=True):
+        wrapped = np.angle(value * np.exp(-1j * (position @ mean)))
+        if inside.all():
+            phases.append(unwrap_phase(wrapped))
+            continue
+        phase = unwrap_phase(np.ma.masked_array(wrapped, ~inside)).filled(0.0)
+        excess = np.moveaxis(gradient, 0, -1) - mean
+        phases.append(_continued(phase, excess, position, inside))
+    return np.stack(phases)
+
+
+def _continued(phase: Array, slope: Array, position: Array, inside: Mask) -> Array:
+    """Phase whose outside values continue the nearest inside ones along their slope."""
+    from scipy.ndimage import distance_transform_edt
+
+    nearest = tuple(
+        distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    )
+    step = position - position[nearest]
+    return phase[nearest] + (slope[nearest] * step).sum(axis=-1)

@@ -1,0 +1,115 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Strain at every pixel from the phase fields of one or more lattices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.frames import Convention, deformation_gradient, strain_components
+from hyperspy_t2t.strain.interpolation import SplineField
+
+Array = npt.NDArray[np.floating]
+FAINTEST = 0.05
+"""Fringes below this share of the reference's amplitude carry no strain."""
+
+
+@dataclass(frozen=True)
+class LatticeField:
+    """Displacement field of the regions that share a lattice.
+
+    Parameters
+    ----------
+    members
+        Labels of the regions.
+    displacement
+        Splines of u (x, y) in nm.
+    gradient
+        Splines of β = ∂u/∂r in the order xx, xy, yx, yy.
+    amplitude
+        Spline of the relative amplitude of the fringes.
+    """
+
+    members: tuple[int, ...]
+    displacement: SplineField
+    gradient: SplineField
+    amplitude: SplineField
+
+    @classmethod
+    def from_samples(
+        cls,
+        grid: ImageGrid,
+        members: Sequence[int],
+        displacement: Array,
+        gradient: Array,
+        amplitude: Array,
+    ) -> "LatticeField":
+        """From samples (2, ny, nx), (2, 2, ny, nx) and (ny, nx) on a coarse grid."""
+        return cls(
+            tuple(int(label) for label in members),
+            SplineField.through(grid, displacement),
+            SplineField.through(grid, gradient.reshape(4, *grid.shape)),
+            SplineField.through(grid, amplitude[None]),
+        )
+
+
+def strain_block(
+    labels: npt.NDArray[np.integer],
+    grid: ImageGrid,
+    fields: Sequence[LatticeField],
+    *,
+    convention: Convention,
+) -> npt.NDArray[np.float32]:
+    """exx, eyy, exy, rotation of a block of pixels, NaN without lattice.
+
+    Parameters
+    ----------
+    labels
+        Region of each pixel, shape (ny, nx).
+    grid
+        The pixels in nm.
+    fields
+        One for each lattice.
+    convention
+        See :func:`hyperspy_t2t.frames.strain_components`.
+    """
+    result = np.full((4, *labels.shape), np.nan, np.float32)
+    for field in fields:
+        here, part, window = _part(labels, grid, field)
+        if not here.any():
+            continue
+        valid = here & (field.amplitude.on_grid(window)[0] > FAINTEST)
+        gradient = field.gradient.on_grid(window)[:, valid].T.reshape(-1, 2, 2)
+        values = strain_components(
+            deformation_gradient(gradient), convention=convention
+        )
+        result[(slice(None), *part)][:, valid] = values
+    return result
+
+
+def displacement_block(
+    labels: npt.NDArray[np.integer], grid: ImageGrid, fields: Sequence[LatticeField]
+) -> npt.NDArray[np.float32]:
+    """u (x, y) in nm of a block of pixels, shape (2, ny, nx), NaN without lattice."""
+    result = np.full((2, *labels.shape), np.nan, np.float32)
+    for field in fields:
+        here, part, window = _part(labels, grid, field)
+        if here.any():
+            values = field.displacement.on_grid(window)[:, here]
+            result[(slice(None), *part)][:, here] = values
+    return result
+
+
+def _part(
+    labels: npt.NDArray[np.integer], grid: ImageGrid, field: LatticeField
+) -> tuple[npt.NDArray[np.bool_], tuple[slice, slice], ImageGrid]:
+    """Where a lattice is in its bounding box, the box, and the grid of the box."""
+    here = np.isin(labels, field.members)
+    rows, columns = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return np.zeros((0, 0), bool), (slice(0, 0), slice(0, 0)), grid
+    part = tuple(slice(int(a[0]), int(a[-1]) + 1) for a in (rows, columns))
+    return here[part], part, grid.window(*part)

@@ -1,0 +1,183 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Which region is the reference, which g measure it, which regions share them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+SHARED = 0.15
+"""Regions share a lattice when their g differ by less than this share of |g|."""
+NARROWEST, WIDEST = 0.12, 0.2
+"""Bounds of the standard deviation of the Fourier mask, as shares of the shortest |g|."""
+
+
+@dataclass(frozen=True)
+class RegionSpots:
+    """What the choice of reference needs to know of one region.
+
+    Parameters
+    ----------
+    g
+        (gx, gy) of its spots in 1/nm, shape (n, 2), Friedel partners included.
+    snr
+        Their power over the noise, shape (n,).
+    indexed
+        Whether the region's solution explains each spot, shape (n,).
+    score
+        Of the region's solution; 0 where it has none.
+    area
+        In nm².
+    touches_border
+        Whether the region reaches the border of the image.
+    """
+
+    g: Array
+    snr: Array
+    indexed: npt.NDArray[np.bool_]
+    score: float
+    area: float
+    touches_border: bool
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Regions that share a lattice, and how it is measured.
+
+    Parameters
+    ----------
+    reference
+        Label of the region whose lattice is unstrained by definition.
+    members
+        Labels of all regions of the domain.
+    g_vectors
+        Two frequencies in 1/nm, shape (2, 2).
+    reason
+        Why this reference, in words.
+    """
+
+    reference: int
+    members: tuple[int, ...]
+    g_vectors: Array
+    reason: str
+
+
+def choose_domains(
+    regions: Mapping[int, RegionSpots],
+    *,
+    reference: int | None = None,
+    g_vectors: Array | None = None,
+) -> list[Domain]:
+    """Group regions by lattice; the first domain holds the overall reference.
+
+    Parameters
+    ----------
+    regions
+        Crystalline regions by label.
+    reference, g_vectors
+        What the user has fixed for the first domain.
+    """
+    left = dict(regions)
+    domains: list[Domain] = []
+    while left:
+        if domains or reference is None:
+            label, reason = best_reference(left)
+        else:
+            label, reason = reference, "chosen by the user"
+        fixed = g_vectors if not domains else None
+        pair = choose_g_pair(left[label]) if fixed is None else np.asarray(fixed)
+        if pair is None:
+            del left[label]
+            continue
+        members = tuple(
+            other for other in left if other == label or shares(left[other], pair)
+        )
+        domains.append(Domain(label, members, pair, reason))
+        for member in members:
+            del left[member]
+    return domains
+
+
+def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:
+    """Label of the best reference and the reason.
+
+    The region with the largest product of quality (its best two signal-to-noise
+    ratios, in decades, and the score of its solution), the square root of its
+    area, and 1.5 if it reaches the border of the image, as a substrate does.
+    """
+
+    def merit(label: int) -> float:
+        region = regions[label]
+        strong = np.sort(region.snr)[::-1][:4].min()
+        quality = np.log10(1 + strong) * (0.2 + region.score)
+        return quality * np.sqrt(region.area) * (1.5 if region.touches_border else 1.0)
+
+    label = max(regions, key=lambda key: (merit(key), -key))
+    region = regions[label]
+    where = "reaches the border" if region.touches_border else "inside the image"
+    return label, (
+        f"largest merit {merit(label):.3g} of {len(regions)} regions: area "
+        f"{region.area:.4g} nm², score {region.score:.2f}, {where}"
+    )
+
+
+def choose_g_pair(region: RegionSpots) -> Array | None:
+    """The two g with the best signal and angle, shape (2, 2), or None.
+
+    Merit of a pair: the square root of the smaller power over noise, times the
+    sine of the angle between them. Indexed spots go before others.
+    """
+    upper = (region.g[:, 0] > 0) | ((region.g[:, 0] == 0) & (region.g[:, 1] > 0))
+    for eligible in (upper & region.indexed, upper):
+        g, signal = region.g[eligible], np.sqrt(region.snr[eligible])
+        i, j = np.triu_indices(len(g), 1)
+        if not len(i):
+            continue
+        length = np.linalg.norm(g, axis=1)
+        sine = np.abs(g[i, 0] * g[j, 1] - g[i, 1] * g[j, 0]) / (length[i] * length[j])
+        merit = np.minimum(signal[i], signal[j]) * sine * (sine > 0.3)
+        if merit.max() > 0:
+            best = merit.argmax()
+            return g[[i[best], j[best]]]
+    return None
+
+
+def shares(region: RegionSpots, pair: Array) -> bool:
+    """Whether a region has spots close to both g, and close in the same way.
+
+    Both offsets must come from one deformation that is small: a grain turned far
+    away may have some spot near one g by chance.
+    """
+    return all(offset is not None for offset in _offsets(region, pair))
+
+
+def _offsets(region: RegionSpots, pair: Array) -> list[float | None]:
+    offsets: list[float | None] = []
+    for g in pair:
+        distance = np.linalg.norm(region.g - g, axis=1)
+        near = distance.min(initial=np.inf)
+        offsets.append(float(near) if near < SHARED * np.linalg.norm(g) else None)
+    return offsets
+
+
+def choose_resolution(domain: Domain, regions: Mapping[int, RegionSpots]) -> float:
+    """Standard deviation in nm of the Gaussian that averages the phases.
+
+    Its transform, of standard deviation 1/(2πσ), is wide enough to hold the
+    spots of all members and narrow enough to keep out other spots.
+    """
+    length = np.linalg.norm(domain.g_vectors, axis=1).min()
+    spread = max(
+        (
+            offset
+            for label in domain.members
+            for offset in _offsets(regions[label], domain.g_vectors)
+            if offset is not None
+        ),
+        default=0.0,
+    )
+    mask = np.clip(1.2 * spread, NARROWEST * length, WIDEST * length)
+    return float(1 / (2 * np.pi * mask))

@@ -1,0 +1,155 @@
+"""What HyperSpy and pip see of the package."""
+
+import importlib
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+import hyperspy_t2t
+
+PACKAGE = Path(hyperspy_t2t.__file__).parent
+ROOT = PACKAGE.parent
+EXTENSION_FILE = "hyperspy_extension.yaml"
+SIGNALS = yaml.safe_load((PACKAGE / EXTENSION_FILE).read_text("utf-8"))["signals"]
+HEAVY = {
+    "ase",
+    "diffsims",
+    "exspy",
+    "matplotlib.pyplot",
+    "numba",
+    "orix",
+    "skimage",
+    "spglib",
+    "torch",
+}
+
+needs_source_tree = pytest.mark.skipif(
+    not (ROOT / "pyproject.toml").exists(), reason="installed without its source tree"
+)
+
+
+def _run_python(code: str) -> str:
+    """Standard output of `code` in a fresh interpreter."""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def _names(signals: dict) -> set[str]:
+    """Signal types and aliases in lower case, as HyperSpy would confuse them."""
+    types = {entry["signal_type"] for entry in signals.values()}
+    aliases = {
+        alias
+        for entry in signals.values()
+        for alias in entry.get("signal_type_aliases", [])
+    }
+    return {name.lower() for name in types | aliases}
+
+
+@needs_source_tree
+def test_the_two_extension_files_are_byte_identical():
+    root = (ROOT / EXTENSION_FILE).read_bytes()
+    assert root == (PACKAGE / EXTENSION_FILE).read_bytes()
+
+
+@needs_source_tree
+def test_no_extension_file_is_a_link():
+    # A link in the package would be a text file in a checkout on Windows.
+    for folder in (ROOT, PACKAGE):
+        assert not (folder / EXTENSION_FILE).is_symlink()
+
+
+def test_entry_point_has_the_name_hyperspy_looks_up():
+    points = entry_points(group="hyperspy.extensions", name="hyperspy_t2t")
+    assert {point.value for point in points} == {"hyperspy_t2t"}
+
+
+@needs_source_tree
+def test_citation_has_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == hyperspy_t2t.__version__
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_class_agrees_with_its_registration(name):
+    entry = SIGNALS[name]
+    signal_class = getattr(importlib.import_module(entry["module"]), name)
+
+    assert signal_class.__name__ == name
+    assert signal_class._signal_type == entry["signal_type"]
+    assert signal_class._signal_dimension == entry["signal_dimension"]
+    assert signal_class._dtype == entry["dtype"]
+    assert signal_class._lazy is entry["lazy"]
+    assert signal_class._alias_signal_types == entry.get("signal_type_aliases", [])
+
+
+@pytest.mark.parametrize("name", [name for name in SIGNALS if "Lazy" + name in SIGNALS])
+def test_lazy_twin_differs_in_laziness_only(name):
+    eager, lazy = SIGNALS[name], SIGNALS["Lazy" + name]
+    assert lazy == eager | {"lazy": True}
+    assert not eager["lazy"]
+
+
+def test_every_class_has_a_lazy_twin():
+    eager = {name for name, entry in SIGNALS.items() if not entry["lazy"]}
+    assert SIGNALS.keys() == eager | {"Lazy" + name for name in eager}
+
+
+def test_names_are_not_taken_by_another_extension():
+    # HyperSpy lets the last class of a name win, without a word.
+    packages = {point.name for point in entry_points(group="hyperspy.extensions")}
+    for package in (packages | {"hyperspy"}) - {"hyperspy_t2t"}:
+        folder = Path(find_spec(package).origin).parent
+        registered = yaml.safe_load((folder / EXTENSION_FILE).read_text("utf-8"))
+        signals = registered.get("signals") or {}
+        assert not SIGNALS.keys() & signals.keys(), package
+        assert not _names(SIGNALS) & _names(signals), package
+
+
+def test_import_leaves_heavy_modules_alone():
+    loaded = "import sys, hyperspy_t2t; print(*sys.modules)"
+    assert not HEAVY & set(_run_python(loaded).split())
+
+
+def test_hyperspy_finds_the_signals_without_importing_the_package():
+    code = (
+        "import sys, hyperspy.api as hs, numpy as np\n"
+        "assert 'hyperspy_t2t' not in sys.modules\n"
+        "s = hs.signals.Signal2D(np.zeros((4, 4)))\n"
+        "s.set_signal_type('STEM micrograph')\n"
+        "print(type(s).__name__, type(s.as_lazy()).__name__)"
+    )
+    assert _run_python(code).split() == ["Micrograph", "LazyMicrograph"]
+
+
+@pytest.mark.slow
+@needs_source_tree
+def test_wheel_holds_every_file_of_the_package(tmp_path):
+    pytest.importorskip("hatchling")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert f"hyperspy_t2t/{EXTENSION_FILE}" in files
+    assert files <= packed
+    extra = {name for name in packed - files if ".dist-info/" not in name}
+    assert not extra
