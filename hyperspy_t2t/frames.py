@@ -79,9 +79,7 @@ def strain_components(
         )
         stretch = turned_back @ deformation
         exy = 0.5 * (stretch[..., 0, 1] + stretch[..., 1, 0])
-        return np.stack(
-            [stretch[..., 0, 0] - 1, stretch[..., 1, 1] - 1, exy, angle]
-        )
+        return np.stack([stretch[..., 0, 0] - 1, stretch[..., 1, 1] - 1, exy, angle])
     gradient = (
         deformation - np.eye(2)
         if convention == "reference"

@@ -79,9 +79,9 @@ def cell_origin(
     for _ in range(20):
         wave = product * np.exp(-2j * np.pi * (g @ t))
         slope = (-2j * np.pi * wave @ g).real
-        curvature = (((-2j * np.pi) ** 2 * wave)[:, None, None] * (
-            g[:, :, None] * g[:, None, :]
-        )).real.sum(axis=0)
+        curvature = (
+            ((-2j * np.pi) ** 2 * wave)[:, None, None] * (g[:, :, None] * g[:, None, :])
+        ).real.sum(axis=0)
         step = np.linalg.lstsq(-curvature, slope, rcond=None)[0]
         t = t + step
         if np.linalg.norm(step) < 1e-9:

@@ -95,7 +95,9 @@ class CrystalPhase:
         values = dict(stored)
         values["cell"] = tuple(float(value) for value in values["cell"])
         for key, dtype in (
-            ("numbers", np.int64), ("fractional", float), ("occupancy", float)
+            ("numbers", np.int64),
+            ("fractional", float),
+            ("occupancy", float),
         ):
             values[key] = np.asarray(values[key], dtype)
         values["space_group"] = int(values["space_group"])

@@ -23,6 +23,8 @@ MIN_D = 0.06
 """Shortest lattice spacing in nm that takes part in indexing."""
 FAINT = 0.05
 """Reflections below this share of the strongest are not looked for."""
+FEWEST = 3
+"""Independent spots a solution must explain: a linear map fits any two."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def index_region(
     for number, phase in enumerate(phases):
         for axis, hkl, pattern in zone_patterns(phase, max_index):
             match = match_zone(spots, pattern, tolerances)
-            if match is not None:
+            if match is not None and (match.reflection >= 0).sum() >= FEWEST:
                 found.append((match.score, number, axis, hkl, match))
     found.sort(key=lambda item: -item[0])
     solutions = [
@@ -190,17 +192,27 @@ def _solution(
 
 
 def _without_mirror_images(solutions: list[RegionSolution]) -> list[RegionSolution]:
-    """Drop [−u −v −w] where it explains the spots exactly as well as [u v w]."""
+    """Of [u v w] and [−u −v −w] that explain the spots equally well keep one.
+
+    The two differ by a mirror that a zone's pattern cannot show; the one with the
+    larger sum of indices is kept.
+    """
     kept: list[RegionSolution] = []
     for solution in solutions:
-        twin = any(
-            other.phase == solution.phase
-            and np.array_equal(other.zone_axis, -solution.zone_axis)
-            and np.isclose(other.score, solution.score, rtol=1e-3)
-            for other in kept
+        twin = next(
+            (
+                i
+                for i, other in enumerate(kept)
+                if other.phase == solution.phase
+                and np.array_equal(other.zone_axis, -solution.zone_axis)
+                and np.isclose(other.score, solution.score, rtol=1e-3)
+            ),
+            None,
         )
-        if not twin:
+        if twin is None:
             kept.append(solution)
+        elif solution.zone_axis.sum() > kept[twin].zone_axis.sum():
+            kept[twin] = solution
     return kept
 
 

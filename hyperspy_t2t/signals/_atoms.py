@@ -92,10 +92,14 @@ def measured_cell(
     rows, columns = np.nonzero(region.mask)
     step = max(1, len(rows) // 2000)
     sample = region.grid.to_nm(rows[::step], columns[::step])
-    beta = np.median(field.gradient.at(sample), axis=1).reshape(2, 2)
+    beta = np.median(field.gradient_at(sample), axis=1).reshape(2, 2)
     local = g_vectors @ (np.eye(2) - beta)
     hkl = nearest_reflection(
-        local, solution.crystal, solution.zone_axis, solution.matrix, solution.distortion
+        local,
+        solution.crystal,
+        solution.zone_axis,
+        solution.matrix,
+        solution.distortion,
     )
     return virtual_cell(
         solution.crystal, solution.matrix, solution.zone_axis, g_vectors, hkl
@@ -129,7 +133,7 @@ def _region_atoms(
     edge = grid.to_nm(rows[::step], columns[::step])
     corners = grid.to_nm(*_box_corners(rows, columns))
     outline = np.concatenate([edge, corners])
-    outline = outline - field.displacement.at(outline).T
+    outline = outline - field.displacement_at(outline).T
 
     def inside(positions: np.ndarray) -> np.ndarray:
         return _has_label(labels, grid, positions, label)
@@ -140,13 +144,15 @@ def _region_atoms(
         origin=region_origin(cell, solution, region, field, contrast),
         thickness=thickness,
         outline=outline,
-        displacement=field.displacement.at,
-        gradient=field.gradient.at,
+        displacement=field.displacement_at,
+        gradient=field.gradient_at,
         inside=inside,
     )
 
 
-def _box_corners(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _box_corners(
+    rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     top, bottom, left, right = rows.min(), rows.max(), columns.min(), columns.max()
     return np.array([top, top, bottom, bottom]), np.array([left, right, left, right])
 
@@ -182,7 +188,7 @@ def region_origin(
     rows, columns = _most_weighted(window)
     positions = region.grid.to_nm(rows, columns)
     components = lattice_components(
-        values[rows, columns], positions, field.displacement.at, g
+        values[rows, columns], positions, field.displacement_at, g
     )
     sign = -1.0 if contrast == "dark" else 1.0
     return cell_origin(

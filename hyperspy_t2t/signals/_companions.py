@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 _CHUNK = 2048
+_SMALL = 4_000_000
+"""Bytes up to which HyperSpy's deep copy of metadata is not felt."""
 
 
 def carried(signal: Any, path: str) -> Any:
@@ -34,6 +36,11 @@ def as_dask(array: Any) -> Any:
         return array
     chunks = (-1,) * max(0, array.ndim - 2) + (_CHUNK,) * min(2, array.ndim)
     return da.from_array(array, chunks=chunks, name=False)
+
+
+def small_or_dask(array: np.ndarray) -> Any:
+    """An array as it is if copying it costs nothing, else wrapped in dask."""
+    return array if array.nbytes < _SMALL else as_dask(array)
 
 
 class PixelCompanions:
@@ -152,5 +159,3 @@ def del_item(metadata: Any, path: str) -> None:
     parent, _, leaf = path.rpartition(".")
     node = metadata.get_item(parent) if parent else metadata
     delattr(node, leaf)
-
-

@@ -62,7 +62,10 @@ def _check_overlap(grid: Any, positions: np.ndarray) -> None:
     """Most atoms must lie within the maps."""
     rows, columns = grid.to_pixels(positions)
     within = (
-        (rows > -1) & (rows < grid.shape[0]) & (columns > -1) & (columns < grid.shape[1])
+        (rows > -1)
+        & (rows < grid.shape[0])
+        & (columns > -1)
+        & (columns < grid.shape[1])
     )
     if within.mean() < 0.5:
         low, high = grid.to_nm(0, 0), grid.to_nm(grid.shape[0] - 1, grid.shape[1] - 1)

@@ -57,9 +57,7 @@ def peak_set(
     parameters: dict,
 ) -> Any:
     """An FFTPeakSet from one table per region."""
-    rows = (
-        np.concatenate(tables) if tables else np.empty((0, len(COLUMNS)))
-    )
+    rows = np.concatenate(tables) if tables else np.empty((0, len(COLUMNS)))
     counts = np.array([len(table) for table in tables], int)
     metadata = {
         **_convert.acquisition(origin),

@@ -28,9 +28,7 @@ def solutions_to_dict(
 
     return {
         "schema_version": 1,
-        "candidates": {
-            f"phase_{i}": phase.to_dict() for i, phase in enumerate(phases)
-        },
+        "candidates": {f"phase_{i}": phase.to_dict() for i, phase in enumerate(phases)},
         "region": stack([label for label, _ in flat], (), int),
         "phase": stack([s.phase for _, s in flat], (), int),
         "zone_axis": stack([s.zone_axis for _, s in flat], (3,), int),

@@ -136,9 +136,7 @@ def merge_boxes(parts: tuple[dict, ...]) -> dict[int, tuple[slice, slice]]:
     return dict(sorted(merged.items()))
 
 
-def _deepest_window(
-    mask: np.ndarray, box: tuple[slice, slice]
-) -> tuple[slice, slice]:
+def _deepest_window(mask: np.ndarray, box: tuple[slice, slice]) -> tuple[slice, slice]:
     """Window of the largest size allowed around the place furthest from the outline."""
     from scipy.ndimage import distance_transform_edt
 

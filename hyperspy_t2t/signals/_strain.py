@@ -11,7 +11,7 @@ from hyperspy_t2t.calibration import ImageGrid, image_grid
 from hyperspy_t2t.frames import check_convention
 from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._companions import as_dask
+from hyperspy_t2t.signals._companions import as_dask, small_or_dask
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.strain.demodulation import coarse_grid
@@ -107,6 +107,7 @@ def region_spots(peaks: Any, source: Source) -> dict[int, RegionSpots]:
             snr=rows[:, 5],
             indexed=np.zeros(len(rows), bool) if best is None else best.matched,
             score=0.0 if best is None else best.score,
+            scale=1.0 if best is None else best.scale,
             area=float(region.mask.sum() * np.prod(source.grid.pixel_size)),
             touches_border=any(
                 part.start == 0 or part.stop == size
@@ -278,9 +279,9 @@ def _domain_to_dict(domain: Domain, sigma: float, field: PhaseField) -> dict:
         "resolution": sigma,
         "g_vectors": field.g_vectors,
         "grid": field.grid.to_dict(),
-        "displacement": as_dask(field.displacement),
-        "gradient": as_dask(field.gradient),
-        "amplitude": as_dask(field.amplitude),
+        "displacement": small_or_dask(field.displacement),
+        "gradient": small_or_dask(field.gradient),
+        "amplitude": small_or_dask(field.amplitude),
     }
 
 
@@ -295,7 +296,9 @@ def field_of(domain: dict) -> LatticeField:
     )
 
 
-def by_blocks(source: Source, depth: int, kernel: Any, *args: Any, **kwargs: Any) -> Any:
+def by_blocks(
+    source: Source, depth: int, kernel: Any, *args: Any, **kwargs: Any
+) -> Any:
     """kernel(labels, grid, …) of the whole image, or lazily of each of its chunks."""
     if not source.lazy:
         return kernel(np.asarray(source.labels), source.grid, *args, **kwargs)

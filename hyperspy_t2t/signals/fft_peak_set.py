@@ -153,7 +153,9 @@ class FFTPeakSet(FlatTable, Signal1D):
             np.linalg.norm(table[:, :2] + g, axis=1),
         )
         if not len(table) or distance.min() > 0.1 * np.linalg.norm(g):
-            near = table[distance.argmin(), :2].round(3).tolist() if len(table) else None
+            near = (
+                table[distance.argmin(), :2].round(3).tolist() if len(table) else None
+            )
             raise ValueError(
                 f"Expected a peak of region {label} near g = {g.tolist()} 1/nm; the "
                 f"nearest is at {near}."
@@ -161,7 +163,9 @@ class FFTPeakSet(FlatTable, Signal1D):
         kept = table[distance > distance.min() + 1e-6]
         return self._edited(label, kept, "remove", {"label": label, "g": g})
 
-    def _edited(self, label: int, table: np.ndarray, operation: str, given: dict) -> Any:
+    def _edited(
+        self, label: int, table: np.ndarray, operation: str, given: dict
+    ) -> Any:
         """A peak set with other rows for one region; solutions no longer hold."""
         labels = self.region_labels.tolist()
         tables = [table if k == label else self.region(k) for k in labels]
@@ -202,7 +206,10 @@ class FFTPeakSet(FlatTable, Signal1D):
         from hyperspy_t2t.phases.library import resolve_phases
         from hyperspy_t2t.phases.matching import Tolerances
 
-        for name, value in (("tolerance", tolerance), ("scale_tolerance", scale_tolerance)):
+        for name, value in (
+            ("tolerance", tolerance),
+            ("scale_tolerance", scale_tolerance),
+        ):
             if not 0 <= value < 0.5:
                 raise ValueError(
                     f"Expected {name} as a fraction from 0 to 0.5, got {value}. 0.05 "
@@ -381,5 +388,3 @@ class LazyFFTPeakSet(ComputesCarried, LazySignal1D, FFTPeakSet):
 
 def _look_up(labels: np.ndarray, *, table: np.ndarray) -> np.ndarray:
     return table[labels]
-
-

@@ -84,9 +84,7 @@ class Micrograph(PixelCompanions, Signal2D):
             self.data[frame], grid.window(*frame), method=method, min_area=min_area
         )
         labels = full_labels(self.data, grid, frame, coarse)
-        return self._segmented(
-            labels, method, {"method": method, "min_area": min_area}
-        )
+        return self._segmented(labels, method, {"method": method, "min_area": min_area})
 
     def _segmented(self, labels: Any, method: str, parameters: dict) -> Any:
         """A SegmentedImage of this image with `labels`."""

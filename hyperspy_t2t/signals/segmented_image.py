@@ -129,9 +129,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         labels = self._labels()
         grid = image_grid(self)
         return {
-            label: region_contours(
-                np.asarray(labels[box]) == label, grid.window(*box)
-            )
+            label: region_contours(np.asarray(labels[box]) == label, grid.window(*box))
             for label, box in self._source().boxes().items()
         }
 
@@ -176,7 +174,9 @@ class SegmentedImage(PixelCompanions, Signal2D):
             )
         new = int(self.region_labels.max()) + 1
         return self._with_labels(
-            np.where(part, np.int32(new), labels), "split", {"label": label, "line": line}
+            np.where(part, np.int32(new), labels),
+            "split",
+            {"label": label, "line": line},
         )
 
     def _checked(self, labels: Iterable[int]) -> list[int]:

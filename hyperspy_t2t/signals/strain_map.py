@@ -61,7 +61,7 @@ class StrainMap(PixelCompanions, Signal2D):
 
     @property
     def convention(self) -> str:
-        """"reference", "gpa" or "polar"."""
+        """ "reference", "gpa" or "polar"."""
         return self.metadata.Strain.convention
 
     @property
@@ -175,5 +175,3 @@ class LazyStrainMap(ComputesCarried, LazySignal2D, StrainMap):
     """Lazy twin of :class:`StrainMap`."""
 
     _companions = StrainMap._companions
-
-

@@ -53,7 +53,10 @@ class SplineField:
             operators.append(csr_array((weight.ravel(), (rows, index.ravel())), shape))
         along_y, along_x = operators
         return np.stack(
-            [np.ascontiguousarray(along_y @ (along_x @ c.T).T) for c in self.coefficients]
+            [
+                np.ascontiguousarray(along_y @ (along_x @ c.T).T)
+                for c in self.coefficients
+            ]
         )
 
     def at(self, positions: Array) -> Array:

@@ -55,6 +55,19 @@ class LatticeField:
             SplineField.through(grid, amplitude[None]),
         )
 
+    def displacement_at(self, positions: Array) -> Array:
+        """u in nm at (x, y) in nm, (m, 2) → (2, m); linear beyond the image."""
+        grid = self.displacement.grid
+        last = grid.to_nm(grid.shape[0] - 1, grid.shape[1] - 1)
+        within = np.clip(positions, grid.to_nm(0, 0), last)
+        slope = self.gradient.at(within).reshape(2, 2, -1)
+        beyond = np.einsum("ijm,mj->im", slope, positions - within)
+        return self.displacement.at(within) + beyond
+
+    def gradient_at(self, positions: Array) -> Array:
+        """β at (x, y) in nm, (m, 2) → (4, m), that of the nearest place beyond."""
+        return self.gradient.at(positions)
+
 
 def strain_block(
     labels: npt.NDArray[np.integer],

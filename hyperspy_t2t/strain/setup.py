@@ -29,6 +29,8 @@ class RegionSpots:
         Whether the region's solution explains each spot, shape (n,).
     score
         Of the region's solution; 0 where it has none.
+    scale
+        Measured length over that of the bulk, 1 where it has no solution.
     area
         In nm².
     touches_border
@@ -39,6 +41,7 @@ class RegionSpots:
     snr: Array
     indexed: npt.NDArray[np.bool_]
     score: float
+    scale: float
     area: float
     touches_border: bool
 
@@ -106,37 +109,44 @@ def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:
 
     The region with the largest product of quality (its best two signal-to-noise
     ratios, in decades, and the score of its solution), the square root of its
-    area, and 1.5 if it reaches the border of the image, as a substrate does.
+    area, exp(−10 |scale − 1|), since a substrate is closest to its bulk lattice,
+    and 1.5 if it reaches the border of the image, as a substrate does.
     """
 
     def merit(label: int) -> float:
         region = regions[label]
         strong = np.sort(region.snr)[::-1][:4].min()
-        quality = np.log10(1 + strong) * (0.2 + region.score)
-        return quality * np.sqrt(region.area) * (1.5 if region.touches_border else 1.0)
+        # Beyond a thousand, more signal makes no better standard.
+        quality = np.log10(1 + min(strong, 1000.0)) * (0.2 + region.score)
+        bulk = np.exp(-10 * abs(region.scale - 1))
+        place = 1.5 if region.touches_border else 1.0
+        return float(quality * np.sqrt(region.area) * bulk * place)
 
     label = max(regions, key=lambda key: (merit(key), -key))
     region = regions[label]
     where = "reaches the border" if region.touches_border else "inside the image"
     return label, (
         f"largest merit {merit(label):.3g} of {len(regions)} regions: area "
-        f"{region.area:.4g} nm², score {region.score:.2f}, {where}"
+        f"{region.area:.4g} nm², score {region.score:.2f}, scale {region.scale:.4f}, "
+        f"{where}"
     )
 
 
 def choose_g_pair(region: RegionSpots) -> Array | None:
     """The two g with the best signal and angle, shape (2, 2), or None.
 
-    Merit of a pair: the square root of the smaller power over noise, times the
-    sine of the angle between them. Indexed spots go before others.
+    Merit of a pair: the smaller of its decades of power over noise per length of g,
+    times the sine of the angle between them. Strain noise would favour long g, but
+    short ones still follow a large strain. Indexed spots go before others.
     """
     upper = (region.g[:, 0] > 0) | ((region.g[:, 0] == 0) & (region.g[:, 1] > 0))
     for eligible in (upper & region.indexed, upper):
-        g, signal = region.g[eligible], np.sqrt(region.snr[eligible])
+        g = region.g[eligible]
         i, j = np.triu_indices(len(g), 1)
         if not len(i):
             continue
         length = np.linalg.norm(g, axis=1)
+        signal = np.log10(1 + region.snr[eligible]) / length
         sine = np.abs(g[i, 0] * g[j, 1] - g[i, 1] * g[j, 0]) / (length[i] * length[j])
         merit = np.minimum(signal[i], signal[j]) * sine * (sine > 0.3)
         if merit.max() > 0:
