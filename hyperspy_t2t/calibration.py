@@ -139,7 +139,7 @@ def check_single_image(signal: Any) -> None:
     """Raise a TypeError unless `signal` is one two-dimensional real image."""
     if isinstance(signal, (list, tuple)):
         titles = ", ".join(
-            f"[{i}] {item.metadata.General.title!r}" for i, item in enumerate(signal)
+            f"[{i}] {_title(item)}" for i, item in enumerate(signal)
         )
         raise TypeError(
             f"Expected one image, got a list of {len(signal)} signals: {titles}. "
@@ -167,6 +167,12 @@ def check_single_image(signal: Any) -> None:
             f"Expected real grey values, got data of type {signal.data.dtype}. Take "
             "s.amplitude of a complex image, or one channel of a colour image."
         )
+
+
+def _title(item: Any) -> str:
+    """Title of a signal, or what else it is."""
+    metadata = getattr(item, "metadata", None)
+    return type(item).__name__ if metadata is None else repr(metadata.General.title)
 
 
 def _axis_in_nm(axis: Any) -> tuple[float, float]:

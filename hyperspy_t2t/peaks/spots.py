@@ -37,7 +37,7 @@ class Spectrum(NamedTuple):
         part = self.power[rows, columns]
         y, x = np.unravel_index(part.argmax(), part.shape)
         where = np.array([rows.start + y]), np.array([columns.start + x])
-        floor = np.maximum(_local_floor(self.power, *where), self.power.max() * 1e-12)
+        floor = np.maximum(_local_floor(self, *where), self.power.max() * 1e-12)
         return *where, floor
 
 
@@ -153,17 +153,30 @@ def radial_floor(spectrum: Spectrum) -> Array:
     radius, step = _radius(spectrum)
     ring = (radius / (2 * step)).astype(np.intp)
     order = np.argsort(ring, axis=None, kind="stable")
-    counts = np.bincount(ring.ravel())
+    edges = np.concatenate([[0], np.cumsum(np.bincount(ring.ravel()))])
     sorted_power = spectrum.power.ravel()[order]
-    edges = np.concatenate([[0], np.cumsum(counts)])
     medians = np.array(
         [
-            np.median(sorted_power[a:b]) if b > a else 0.0
+            _noise_median(sorted_power[a:b])
             for a, b in zip(edges[:-1], edges[1:], strict=True)
         ]
     )
     smooth = np.interp(radius, (np.arange(len(medians)) + 0.5) * 2 * step, medians)
     return smooth / np.log(2)
+
+
+def _noise_median(power: Array) -> float:
+    """Median of the noise among values that also hold spots and their leakage."""
+    for _ in range(8):
+        if not len(power):
+            return 0.0
+        median = np.median(power)
+        # Of exponential noise one value in two hundred is above 7.7 medians.
+        noise = power[power <= 7.7 * median]
+        if len(noise) == len(power):
+            break
+        power = noise
+    return float(median)
 
 
 def _radius(spectrum: Spectrum) -> tuple[Array, float]:
@@ -192,7 +205,7 @@ def _significant_maxima(
     size = 2 * int(_MAIN_LOBE) + 1
     peak = (power == maximum_filter(power, size)) & (power > threshold * floor)
     rows, columns = np.nonzero(peak & searched)
-    local = np.maximum(_local_floor(power, rows, columns), floor[rows, columns])
+    local = np.maximum(_local_floor(spectrum, rows, columns), numerical)
     keep = power[rows, columns] > threshold * local
     rows, columns, local = rows[keep], columns[keep], local[keep]
     order = np.argsort(-power[rows, columns], kind="stable")
@@ -201,11 +214,46 @@ def _significant_maxima(
     return rows[own], columns[own], local[own]
 
 
-def _local_floor(power: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """Largest of the medians around, along the row and along the column of pixels."""
-    near, far = int(_MAIN_LOBE) + 1, int(_MAIN_LOBE) + 13
-    reach = np.arange(near, far)
-    line = np.concatenate([-reach[::-1], reach])
+def _local_floor(spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray) -> Array:
+    """Noise power at maxima: the largest of four medians.
+
+    Over the ring of |g|, and over the surroundings, the row and the column of each,
+    as far from it as its own leakage stays below the first.
+    """
+    if not len(rows):
+        return np.empty(0)
+    floor = radial_floor(spectrum)[rows, columns]
+    centre = spectrum.y_axis.size // 2, spectrum.x_axis.size // 2
+    distance = np.maximum(
+        *(
+            abs(k - c)
+            for k, c in zip(np.indices(spectrum.power.shape), centre, strict=True)
+        )
+    )
+    outside = np.zeros(distance.max() + 1)
+    np.maximum.at(outside, distance, spectrum.leakage)
+    outside = np.maximum.accumulate(outside[::-1])
+    leaking = floor / spectrum.power[rows, columns]
+    lobe = len(outside) - np.searchsorted(outside, leaking, side="right")
+    lobe = np.clip(lobe, _MAIN_LOBE, min(spectrum.power.shape) // 4).astype(int)
+    # Noise is alike over so many pixels: 24 independent ones make a line.
+    correlation = np.sqrt(spectrum.leakage.sum())
+    length = int(np.ceil(8 * correlation))
+    for reach in np.unique(lobe):
+        here = lobe == reach
+        floor[here] = np.maximum(
+            floor[here],
+            _median_around(spectrum.power, rows[here], columns[here], reach, length),
+        )
+    return floor
+
+
+def _median_around(
+    power: Array, rows: np.ndarray, columns: np.ndarray, reach: int, length: int
+) -> Array:
+    near, far = reach + 1, reach + 1 + length
+    steps = np.arange(near, far)
+    line = np.concatenate([-steps[::-1], steps])
     disk_y, disk_x = np.mgrid[-far : far + 1, -far : far + 1]
     distance = np.hypot(disk_y, disk_x)
     ring = (distance >= near) & (distance <= far)
@@ -224,7 +272,7 @@ def _local_floor(power: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
         )
         for dy, dx in surroundings
     ]
-    return np.max(medians, axis=0) / np.log(2) if len(rows) else np.empty(0)
+    return np.max(medians, axis=0) / np.log(2)
 
 
 def _not_leakage(

@@ -23,6 +23,8 @@ MIN_D = 0.06
 """Shortest lattice spacing in nm that takes part in indexing."""
 FAINT = 0.05
 """Reflections below this share of the strongest are not looked for."""
+FAINT_SNR = 15.0
+"""Power over noise at which a spot starts to count as evidence."""
 FEWEST = 3
 """Independent spots a solution must explain: a linear map fits any two."""
 
@@ -131,7 +133,8 @@ def _independent(g: Array, std: Array, snr: Array) -> tuple[Spots, Array]:
         if representative[i] == 0:
             chosen.append(int(i))
             representative[i] = len(chosen) * (1 if upper[i] else -1)
-    weight = np.log1p(snr[chosen])
+    # A spot at the limit of significance is no evidence for or against a phase.
+    weight = np.log1p(np.maximum(snr[chosen] / FAINT_SNR - 1, 0.1))
     return Spots(folded[chosen], std[chosen], weight), representative
 
 

@@ -14,9 +14,10 @@ def intensity_classes(mean: Array, *, max_classes: int = 4) -> npt.NDArray[np.in
     """Class of each pixel by its grey level, 0 for the darkest.
 
     Multi-Otsu thresholds for two to `max_classes` classes; the largest number is
-    kept whose neighbouring classes are four standard deviations apart and have a
-    valley between them. Pixels on steep slopes do not vote: they belong to the
-    borders between classes. Otherwise everything is one class.
+    kept for which every threshold follows edges: where it crosses the image the
+    slope is twice what it is elsewhere. A thickness gradient has the same slope
+    everywhere and stays one class. Grey levels that occur only within an edge are
+    no class of their own.
 
     Parameters
     ----------
@@ -27,30 +28,64 @@ def intensity_classes(mean: Array, *, max_classes: int = 4) -> npt.NDArray[np.in
     """
     from skimage.filters import threshold_multiotsu
 
-    flat = _flat_pixels(mean)
-    votes = mean[flat]
-    if len(votes) < 50 or np.ptp(votes) <= 1e-9 * max(1.0, np.abs(votes).max()):
+    low, high = np.percentile(mean, [0.05, 99.95])
+    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):
         return np.zeros(mean.shape, np.intp)
-    low, high = np.percentile(votes, [0.2, 99.8])
-    votes = np.clip(votes, low, high)
+    clipped = np.clip(mean, low, high)
+    slope = np.hypot(*np.gradient(clipped))
     for classes in range(max_classes, 1, -1):
         try:
-            thresholds = threshold_multiotsu(votes, classes=classes, nbins=200)
+            thresholds = threshold_multiotsu(clipped, classes=classes, nbins=200)
         except ValueError:  # fewer grey levels than classes
             continue
-        if _are_separate(votes, thresholds):
-            return _settled(mean, np.digitize(mean, thresholds))
+        thresholds = _without_rims(clipped, slope, list(thresholds))
+        parts = [clipped > threshold for threshold in thresholds]
+        if parts and all(_edge_slope(part, slope) > 2 for part in parts):
+            return _settled(slope, np.digitize(clipped, thresholds))
     return np.zeros(mean.shape, np.intp)
 
 
-def _flat_pixels(mean: Array) -> npt.NDArray[np.bool_]:
-    """The seven tenths of the pixels with the smallest slope."""
-    dy, dx = np.gradient(mean)
-    slope = np.hypot(dy, dx)
-    return slope <= np.percentile(slope, 70)
+def _without_rims(mean: Array, slope: Array, thresholds: list[float]) -> list[float]:
+    """Thresholds left when classes that are nothing but slope are given up."""
+    while len(thresholds) > 1:
+        classes = np.digitize(mean, thresholds)
+        inner = range(1, len(thresholds))
+        ratio = [_steepness(classes, k, slope) for k in inner]
+        worst = int(np.argmax(ratio))
+        if ratio[worst] < 0.8:
+            break
+        del thresholds[worst]
+    return thresholds
 
 
-def _settled(mean: Array, classes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+def _steepness(classes: npt.NDArray[np.intp], k: int, slope: Array) -> float:
+    """Median slope inside class k over that on its outline; 1 if it is empty."""
+    part = classes == k
+    if not part.any():
+        return 1.0
+    return float(np.median(slope[part]) / max(np.median(slope[_outline(part)]), 1e-300))
+
+
+def _outline(part: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The two pixels across the border of a part."""
+    from scipy.ndimage import binary_dilation, binary_erosion
+
+    return binary_dilation(part) & ~binary_erosion(part, border_value=1)
+
+
+def _edge_slope(part: npt.NDArray[np.bool_], slope: Array) -> float:
+    """Median slope on the outline of a part over that elsewhere, 0 for a tiny part."""
+    from scipy.ndimage import binary_dilation
+
+    count = np.count_nonzero(part)
+    outline = _outline(part)
+    elsewhere = ~binary_dilation(outline, iterations=2)
+    if not 20 <= count <= part.size - 20 or not outline.any() or not elsewhere.any():
+        return 0.0
+    return float(np.median(slope[outline]) / max(np.median(slope[elsewhere]), 1e-300))
+
+
+def _settled(slope: Array, classes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     """Classes whose borders lie where the slope is steepest.
 
     A threshold halfway between two grey levels cuts into objects that are
@@ -61,32 +96,9 @@ def _settled(mean: Array, classes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]
 
     size = 2 * _BORDER + 1
     inside = minimum_filter(classes, size) == maximum_filter(classes, size)
-    if not inside.any():
+    # An object too small to have an inside keeps the pixels it has.
+    small = classes > maximum_filter(np.where(inside, classes, 0), 2 * size)
+    markers = np.where(inside | small, classes + 1, 0)
+    if not markers.any():
         return classes
-    slope = np.hypot(*np.gradient(mean))
-    return watershed(slope, np.where(inside, classes + 1, 0)) - 1
-
-
-def _are_separate(votes: Array, thresholds: Array) -> bool:
-    """Whether each pair of neighbouring classes is two populations."""
-    classes = np.digitize(votes, thresholds)
-    count = np.bincount(classes, minlength=len(thresholds) + 1)
-    if np.any(count < max(20, 0.005 * len(votes))):
-        return False
-    density, edges = np.histogram(votes, bins=100)
-    density = np.convolve(density, np.full(5, 0.2), mode="same")
-    centres = 0.5 * (edges[1:] + edges[:-1])
-    for k, threshold in enumerate(thresholds):
-        below, above = votes[classes == k], votes[classes == k + 1]
-        spread = np.sqrt(0.5 * (below.var() + above.var()))
-        if above.mean() - below.mean() < 4 * spread:
-            return False
-        between = (centres > np.median(below)) & (centres < np.median(above))
-        peaks = [
-            density[(centres >= part.min()) & (centres <= part.max())].max(initial=0)
-            for part in (below, above)
-        ]
-        near = between & (np.abs(centres - threshold) <= 0.25 * np.ptp(votes))
-        if not near.any() or density[near].min() > 0.5 * min(peaks):
-            return False
-    return True
+    return watershed(slope, markers) - 1

@@ -74,10 +74,10 @@ def _tiles(shape: tuple[int, int]) -> list[tuple[tuple[slice, slice], tuple[int,
 def lattice_map(image: Any, grid: ImageGrid, spots: Array) -> LatticeMap:
     """Split an image by the lattices whose frequencies are `spots`.
 
-    Frequencies whose amplitude maps rise and fall together belong to one lattice.
-    A place belongs to the lattice that is strongest there relative to its own
-    plateau, or to none where all stay below two fifths of it or below the noise,
-    measured at control frequencies between the spots.
+    Frequencies seen in the same places belong to one lattice. A place belongs to
+    the lattice that is strongest there relative to its own plateau, or to none where
+    all stay below three tenths of it or below the noise, measured at control
+    frequencies between the spots.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def lattice_map(image: Any, grid: ImageGrid, spots: Array) -> LatticeMap:
     noise = local.amplitude[len(spots) :]
     floor = noise.mean() + 4 * noise.std()
     strength = []
-    for members in _groups(amplitude):
+    for members in _groups(amplitude, floor):
         # The root mean square weighs strong frequencies more.
         combined = np.sqrt((amplitude[members] ** 2).mean(axis=0))
         above = combined > floor
@@ -104,7 +104,7 @@ def lattice_map(image: Any, grid: ImageGrid, spots: Array) -> LatticeMap:
     if not strength:
         return LatticeMap(local.grid, np.zeros(local.grid.shape, np.intp))
     stack = np.stack(strength)
-    lattice = np.where(stack.max(axis=0) > 0.4, stack.argmax(axis=0) + 1, 0)
+    lattice = np.where(stack.max(axis=0) > 0.3, stack.argmax(axis=0) + 1, 0)
     return LatticeMap(local.grid, lattice)
 
 
@@ -120,8 +120,13 @@ def _control_frequencies(spots: Array) -> Array:
     return trial[np.argsort(-distance, kind="stable")[:2]]
 
 
-def _groups(amplitude: Array) -> list[npt.NDArray[np.intp]]:
-    """Indices of frequencies whose amplitude maps correlate."""
+def _groups(amplitude: Array, floor: float) -> list[npt.NDArray[np.intp]]:
+    """Indices of frequencies that are seen in the same places.
+
+    Amplitudes of one lattice fluctuate independently with thickness and scan noise,
+    so places are compared, not amplitudes: two frequencies belong together when
+    the one seen in fewer places is mostly seen where the other is.
+    """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
@@ -129,13 +134,12 @@ def _groups(amplitude: Array) -> list[npt.NDArray[np.intp]]:
     if count == 1:
         return [np.array([0])]
     maps = amplitude.reshape(count, -1)
-    varies = maps.std(axis=1) > 0.15 * maps.mean(axis=1)
-    correlation = np.corrcoef(maps + 0)
-    # A frequency present everywhere alike distinguishes nothing: it joins any.
-    correlation[np.ix_(~varies, ~varies)] = 1.0
-    distance = np.clip(1 - np.nan_to_num(correlation), 0, 2)
+    plateau = np.percentile(maps, 90, axis=1, keepdims=True)
+    seen = (maps > np.maximum(0.4 * plateau, floor)).astype(float)
+    both = seen @ seen.T
+    places = np.maximum(np.diag(both), 1.0)
+    distance = 1 - both / np.minimum(places[:, None], places[None])
     np.fill_diagonal(distance, 0)
-    distance = 0.5 * (distance + distance.T)
     tree = linkage(squareform(distance, checks=False), method="average")
-    cluster = fcluster(tree, 0.6, criterion="distance")
+    cluster = fcluster(tree, 0.5, criterion="distance")
     return [np.flatnonzero(cluster == label) for label in np.unique(cluster)]

@@ -60,13 +60,15 @@ def find_regions(
             f"{method!r}."
         )
     spots = sampled_spots(image, grid)
-    local = local_spectrum(image, grid, [], sigma=_smoothing(grid, spots))
+    local = local_spectrum(image, grid, [], sigma=_smoothing(image, grid, spots))
     pitch = max(local.grid.pixel_size)
     extent = np.prod([n * s for n, s in zip(grid.shape, grid.pixel_size, strict=True)])
     smallest = (min_area or 1e-3 * extent) / np.prod(local.grid.pixel_size)
     labels = (local.coverage > 0.1 * local.coverage.max()).astype(np.int32)
     if method != "lattice":
-        classes = intensity_classes(local.mean)
+        classes = intensity_classes(
+            _without_border(local.mean) if len(spots) else local.mean
+        )
         labels = split_regions(labels, classes, smallest=smallest, thinnest=1.5)
     if method != "threshold" and len(spots):
         lattices = lattice_map(image, grid, spots)
@@ -77,14 +79,37 @@ def find_regions(
     return CoarseRegions(local.grid, by_area(labels))
 
 
-def _smoothing(grid: ImageGrid, spots: npt.NDArray[np.floating]) -> float:
-    """Standard deviation in nm that averages over the longest period seen."""
-    finest = 3 * max(grid.pixel_size)
+def _smoothing(image: Any, grid: ImageGrid, spots: npt.NDArray[np.floating]) -> float:
+    """Standard deviation in nm that averages over noise and the longest period."""
+    rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in grid.shape)
+    noise = noise_to_contrast(np.asarray(image[rows, columns], float))
     extent = max(n * s for n, s in zip(grid.shape, grid.pixel_size, strict=True))
-    sigma = max(finest, extent / 500)
+    sigma = max(np.clip(50 * noise, 1, 3) * max(grid.pixel_size), extent / 1000)
     if len(spots):
         sigma = max(sigma, 0.7 / np.linalg.norm(spots, axis=1).min())
-    return sigma
+    return float(sigma)
+
+
+def _without_border(mean: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Local means whose border, where a cut Gaussian lets the lattice through, is
+    replaced by the values next to it."""
+    width = min(3, (min(mean.shape) - 1) // 2)
+    inner = mean[width:-width, width:-width] if width else mean
+    return np.pad(inner, width, mode="edge")
+
+
+def noise_to_contrast(image: npt.NDArray[np.floating]) -> float:
+    """Standard deviation of pixel noise over the range of grey levels.
+
+    The noise is estimated from the median absolute second difference along rows.
+    """
+    values = image[np.isfinite(image)]
+    if image.shape[1] < 3 or not len(values):
+        return 0.0
+    second = image[:, 2:] - 2 * image[:, 1:-1] + image[:, :-2]
+    noise = np.nanmedian(np.abs(second)) / (0.6745 * np.sqrt(6))
+    low, high = np.percentile(values, [1, 99])
+    return float(noise / (high - low)) if high > low else 0.0
 
 
 def split_regions(

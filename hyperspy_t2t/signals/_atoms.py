@@ -17,6 +17,7 @@ from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.peaks.spots import prepare
 from hyperspy_t2t.peaks.window import region_window
 from hyperspy_t2t.signals import _convert
+from hyperspy_t2t.signals._companions import user_level
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import solutions_of
 from hyperspy_t2t.signals._source import RegionImage, Source
@@ -299,7 +300,7 @@ def _warn(skipped: list[int], atoms: dict[int, RegionAtoms]) -> None:
             f"Regions {skipped} have a lattice but no phase and stay empty. Add "
             "candidates to index_phases.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=user_level(),
         )
     lost = {label: found.lost for label, found in atoms.items() if found.lost}
     if lost:
@@ -307,5 +308,5 @@ def _warn(skipped: list[int], atoms: dict[int, RegionAtoms]) -> None:
             f"The positions of some columns did not converge and were left out: {lost} "
             "(region: columns). The displacement changes too fast there.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=user_level(),
         )

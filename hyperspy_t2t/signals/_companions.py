@@ -2,12 +2,14 @@
 # License v3.0 or later; see LICENSE.
 """Arrays that belong to the pixels of a signal and live in its metadata."""
 
+import sys
 import warnings
 from typing import Any
 
 import numpy as np
 
 _CHUNK = 2048
+_INNER = ("hyperspy", "hyperspy_t2t")
 _SMALL = 4_000_000
 """Bytes up to which HyperSpy's deep copy of metadata is not felt."""
 
@@ -67,15 +69,20 @@ class PixelCompanions:
                 target.metadata.set_item(path, carried(self, path)[(..., *cut)])
         return result
 
-    def crop(self, axis: Any, *args: Any, **kwargs: Any) -> None:
+    def crop(
+        self, axis: Any, start: Any = None, end: Any = None, convert_units: bool = False
+    ) -> None:
+        cropped = self.axes_manager[axis]
         before = [(a.offset, a.scale) for a in self._image_axes()]
-        super().crop(axis, *args, **kwargs)
+        super().crop(axis, start, end)
         cut = [
-            slice(start := round((a.offset - offset) / scale), start + a.size)
+            slice(first := round((a.offset - offset) / scale), first + a.size)
             for a, (offset, scale) in zip(self._image_axes(), before, strict=True)
         ]
         for path in self._present():
             self.metadata.set_item(path, carried(self, path)[(..., *cut)])
+        if convert_units:
+            self.axes_manager.convert_units(cropped)
 
     def rebin(self, *args: Any, **kwargs: Any) -> Any:
         return self._without(super().rebin(*args, **kwargs), "rebin")
@@ -96,10 +103,10 @@ class PixelCompanions:
         return result
 
     def _remove_axis(self, axes: Any) -> None:
-        signal_axes = self._image_axes()
-        super()._remove_axis(axes)
-        if any(axis not in self._image_axes() for axis in signal_axes):
-            self._without(self, "removing an axis of the image")
+        image_axes, present = self._image_axes(), self._present()
+        super()._remove_axis(axes)  # HyperSpy may choose another class here
+        if any(axis not in self.axes_manager.signal_axes for axis in image_axes):
+            drop(self, present, "removing an axis of the image")
 
     def _image_axes(self) -> list[Any]:
         """[y, x]."""
@@ -110,17 +117,8 @@ class PixelCompanions:
         if result is None:
             return None
         lost = [path for path in self._companions if result.metadata.has_item(path)]
-        if lost and _still_fits(self, result) and result is not self:
-            return result
-        for path in lost:
-            del_item(result.metadata, path)
-        if lost:
-            warnings.warn(
-                f"{operation} changes the pixels: {', '.join(lost)} no longer fit and "
-                "were dropped. Do it before the step that made them.",
-                UserWarning,
-                stacklevel=4,
-            )
+        if not _still_fits(self, result):
+            drop(result, lost, operation)
         return result
 
 
@@ -136,6 +134,27 @@ class ComputesCarried:
             if array is not None:
                 self.metadata.set_item(path, as_dask(array.compute()))
         super().compute(*args, **kwargs)
+
+
+def drop(signal: Any, paths: list[str], operation: str) -> None:
+    """Delete companions that no longer fit, with one warning."""
+    for path in paths:
+        del_item(signal.metadata, path)
+    if paths:
+        warnings.warn(
+            f"{operation} changes the pixels: {', '.join(paths)} no longer fit and "
+            "were dropped. Do it before the step that made them.",
+            UserWarning,
+            stacklevel=user_level(),
+        )
+
+
+def user_level() -> int:
+    """Stack level, for a warning of the caller, of the code that uses HyperSpy."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals["__name__"].split(".")[0] in _INNER:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def target_paths(source: Any, target: Any) -> list[str]:

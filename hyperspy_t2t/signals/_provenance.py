@@ -40,6 +40,8 @@ def _plain(value: Any) -> Any:
         return "None"
     if isinstance(value, (bool, int, float, str, np.ndarray)):
         return value
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, (list, tuple)) and all(
         isinstance(item, (int, float, np.number)) for item in value
     ):

@@ -64,12 +64,14 @@ class Source:
         if grid is None:
             stored = signal.metadata.get_item("Source.grid").as_dictionary()
             grid = ImageGrid.from_dict(stored)
-        return cls(
-            carried(signal, "Source.image"),
-            carried(signal, "Source.labels"),
-            grid,
-            signal._lazy,
-        )
+        image = carried(signal, "Source.image")
+        if image.shape != grid.shape:
+            raise ValueError(
+                f"Expected the pixels of the micrograph, {image.shape} (rows, "
+                f"columns), got {grid.shape}: an operation other than slicing changed "
+                f"this {type(signal).__name__}. Start again from the step before."
+            )
+        return cls(image, carried(signal, "Source.labels"), grid, signal._lazy)
 
     def to_dict(self) -> dict:
         """For ``metadata.Source``."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid, image_grid
 from hyperspy_t2t.frames import check_convention
+from hyperspy_t2t.peaks.manual import measure_spot
 from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import as_dask, small_or_dask
@@ -16,7 +17,7 @@ from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.strain.demodulation import coarse_grid
 from hyperspy_t2t.strain.gpa import PhaseField, check_g_vectors, phase_field
-from hyperspy_t2t.strain.maps import LatticeField, strain_block
+from hyperspy_t2t.strain.maps import FAINTEST, LatticeField, strain_block
 from hyperspy_t2t.strain.setup import (
     NARROWEST,
     Domain,
@@ -24,6 +25,7 @@ from hyperspy_t2t.strain.setup import (
     best_reference,
     choose_domains,
     choose_resolution,
+    noise_amplitude,
     shares,
 )
 
@@ -46,7 +48,8 @@ def gpa_by_hand(
         labels = da.ones(grid.shape, dtype=np.int32, chunks=micrograph.data.chunks)
     source = Source(micrograph.data, labels, grid, micrograph._lazy)
     box = reference_box(reference, grid) if reference is not None else None
-    domain = Domain(1, (1,), pair, "chosen by the user")
+    noise_area = _noise_area(source, pair, box)
+    domain = Domain(1, (1,), pair, "chosen by the user", noise_area)
     shortest = np.linalg.norm(pair, axis=1).min()
     sigma = _resolution(resolution, 1 / (2 * np.pi * NARROWEST * shortest))
     given = {
@@ -56,6 +59,28 @@ def gpa_by_hand(
         "convention": convention,
     }
     return _strain_map(micrograph, source, [(domain, sigma)], box, convention, given)
+
+
+def _noise_area(source: Source, pair: np.ndarray, box: Box | None) -> float:
+    """Area of the reference over the power to noise ratio of its weaker g, in nm²."""
+    frame = tuple(slice(0, size) for size in source.grid.shape)
+    if box is not None:
+        frame = _box_pixels(box, source.grid)
+    region = source.region(1, frame)
+    step, start = region.grid.pixel_size, region.grid.origin
+    snr = [measure_spot(region.image, region.mask, step, start, g)[0, 5] for g in pair]
+    return float(region.mask.sum() * np.prod(step) / max(min(snr), 1e-12))
+
+
+def _box_pixels(box: Box, grid: ImageGrid) -> tuple[slice, slice]:
+    """Rows and columns of a box in nm."""
+    rows, columns = (
+        np.rint(index).astype(int) for index in grid.to_pixels(np.reshape(box, (2, 2)))
+    )
+    return tuple(
+        slice(max(0, int(first)), min(size, int(last) + 1))
+        for (first, last), size in zip((rows, columns), grid.shape, strict=True)
+    )
 
 
 def gpa_of_peaks(
@@ -165,9 +190,7 @@ def _reference(
             )
         return int(reference), None
     box = reference_box(reference, source.grid)
-    rows, columns = source.grid.to_pixels(np.reshape(box, (2, 2)))
-    rows, columns = np.rint(rows).astype(int), np.rint(columns).astype(int)
-    part = np.asarray(source.labels[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1])
+    part = np.asarray(source.labels[_box_pixels(box, source.grid)])
     counts = {label: int((part == label).sum()) for label in regions}
     label = max(counts, key=lambda key: counts[key])
     if counts[label] == 0:
@@ -277,6 +300,7 @@ def _domain_to_dict(domain: Domain, sigma: float, field: PhaseField) -> dict:
         "members": np.array(domain.members),
         "reason": domain.reason,
         "resolution": sigma,
+        "faintest": max(FAINTEST, 2 * noise_amplitude(domain, sigma)),
         "g_vectors": field.g_vectors,
         "grid": field.grid.to_dict(),
         "displacement": small_or_dask(field.displacement),
@@ -293,6 +317,7 @@ def field_of(domain: dict) -> LatticeField:
         np.asarray(domain["displacement"]),
         np.asarray(domain["gradient"]),
         np.asarray(domain["amplitude"]),
+        faintest=float(domain["faintest"]),
     )
 
 

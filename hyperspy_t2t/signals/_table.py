@@ -49,12 +49,22 @@ class FlatTable:
         names = self.columns
         if name not in names:
             raise KeyError(f"Expected one of the columns {names}, got {name!r}.")
-        values = np.atleast_1d(np.asarray(self.data[..., names.index(name)]))
-        return values[: self.offsets[-1]]
+        return np.asarray(self._checked_data()[:, names.index(name)])
 
     def _rows(self, rows: slice) -> np.ndarray:
+        return np.asarray(self._checked_data()[rows])
+
+    def _checked_data(self) -> Any:
+        """The data as (rows, columns), if they are what the metadata say."""
         data = self.data if self.data.ndim == 2 else self.data[None]
-        return np.asarray(data[: self.offsets[-1]][rows])
+        rows, columns = int(self.offsets[-1]), len(self.columns)
+        if data.shape[1] != columns or len(data) not in (rows, max(1, rows)):
+            raise ValueError(
+                f"Expected a table of {rows} rows and {columns} columns, got data of "
+                f"shape {self.data.shape}: an operation other than slicing changed it. "
+                "Start again from the table it was made of."
+            )
+        return data[:rows]
 
     def _rows_of(self, label: int) -> slice:
         where = np.flatnonzero(self.region_labels == label)
@@ -78,6 +88,11 @@ class FlatTable:
                 target.metadata.set_item(f"{node}.{leaf}", values)
         if len(cut) > 1 and rows != slice(None):
             kept = np.atleast_1d(np.arange(self.data.shape[0])[rows])
+            if len(kept) > 1 and kept[0] > kept[-1]:
+                raise IndexError(
+                    "Expected rows in ascending order, since they are grouped by "
+                    "region, got a slice with a negative step."
+                )
             offsets = np.searchsorted(kept, self.offsets)
             target.metadata.set_item(f"{node}.offsets", offsets)
         return result

@@ -10,7 +10,7 @@ from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
 
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._companions import ComputesCarried, del_item
+from hyperspy_t2t.signals._companions import ComputesCarried, del_item, user_level
 from hyperspy_t2t.signals._peaks import peak_set
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import (
@@ -362,7 +362,7 @@ class FFTPeakSet(FlatTable, Signal1D):
                 f"{operation} changes the peaks: the phases found for them were "
                 "dropped. Call index_phases again.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=user_level(),
             )
 
     def _slicer(self, slices: Any, isNavigation: Any = None, out: Any = None) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
-from hyperspy_t2t.calibration import check_single_image, image_grid
+from hyperspy_t2t.calibration import ImageGrid, check_single_image, image_grid
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import (
     ComputesCarried,
@@ -18,6 +18,9 @@ from hyperspy_t2t.signals._companions import (
 )
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import Source
+
+
+_HIGHEST = np.iinfo(np.int32).max
 
 
 class SegmentedImage(PixelCompanions, Signal2D):
@@ -51,9 +54,11 @@ class SegmentedImage(PixelCompanions, Signal2D):
                 f"Expected integer labels, got {values.dtype}. Convert them with "
                 "labels.astype('int32')."
             )
-        if values.min() < 0:
+        lowest, highest = int(values.min()), int(values.max())
+        if lowest < 0 or highest > _HIGHEST:
             raise ValueError(
-                f"Expected labels of 0 (unassigned) and above, got {int(values.min())}."
+                f"Expected labels from 0 (unassigned) to {_HIGHEST}, got {lowest} to "
+                f"{highest}. Number the regions 1, 2, 3, …"
             )
         from hyperspy_t2t.signals.micrograph import Micrograph
 
@@ -66,7 +71,8 @@ class SegmentedImage(PixelCompanions, Signal2D):
     def labels(self) -> Signal2D:
         """Label of every pixel, int32; 0 is unassigned."""
         labels = self._labels()
-        data = labels if self._lazy else np.asarray(labels)
+        # A copy: later steps share the labels themselves.
+        data = labels if self._lazy else np.array(labels)
         return _convert.plain_image(data, _convert.image_axes(self), title="labels")
 
     def _labels(self) -> Any:
@@ -135,7 +141,9 @@ class SegmentedImage(PixelCompanions, Signal2D):
 
     def merge(self, labels: Iterable[int]) -> "SegmentedImage":
         """Join regions into one, which keeps the smallest of their labels."""
-        wanted = sorted(self._checked(labels))
+        wanted = sorted(set(self._checked(labels)))
+        if len(wanted) < 2:
+            raise ValueError(f"Expected two region labels or more, got {wanted}.")
         new = {label: wanted[0] for label in wanted}
         return self._relabelled(new, "merge", {"labels": wanted})
 
@@ -159,13 +167,16 @@ class SegmentedImage(PixelCompanions, Signal2D):
             ((x0, y0), (x1, y1)) in nm.
         """
         self._checked([label])
-        (x0, y0), (x1, y1) = np.asarray(line, float)
-        grid = image_grid(self)
-        x = grid.origin[1] + np.arange(grid.shape[1]) * grid.pixel_size[1]
-        y = grid.origin[0] + np.arange(grid.shape[0]) * grid.pixel_size[0]
-        side = (x1 - x0) * (y[:, None] - y0) - (y1 - y0) * (x[None, :] - x0) < 0
+        ends = np.asarray(line, float)
+        if ends.shape != (2, 2):
+            raise ValueError(
+                f"Expected a line as ((x0, y0), (x1, y1)) in nm, got {line!r}."
+            )
+        (x0, y0), (x1, y1) = ends
         labels = self._labels()
-        part = (labels == label) & as_dask(side).rechunk(labels.chunks)
+        x, y = _pixel_positions(image_grid(self), labels.chunks)
+        side = (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) < 0
+        part = (labels == label) & side
         size, total = int(part.sum()), int((labels == label).sum())
         if not 0 < size < total:
             raise ValueError(
@@ -176,7 +187,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         return self._with_labels(
             np.where(part, np.int32(new), labels),
             "split",
-            {"label": label, "line": line},
+            {"label": label, "line": ends},
         )
 
     def _checked(self, labels: Iterable[int]) -> list[int]:
@@ -269,7 +280,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
             np.stack([polygon[:-1], polygon[1:]], axis=1)
             for polygons in self.contours().values()
             for polygon in polygons
-        ]
+        ] or [np.empty((0, 2, 2))]
         return plot.markers.Lines(
             segments=np.concatenate(segments), color="tab:red", linewidth=1.2
         )
@@ -279,6 +290,19 @@ class LazySegmentedImage(ComputesCarried, LazySignal2D, SegmentedImage):
     """Lazy twin of :class:`SegmentedImage`."""
 
     _companions = SegmentedImage._companions
+
+
+def _pixel_positions(grid: ImageGrid, chunks: tuple) -> tuple[Any, Any]:
+    """x (1, nx) and y (ny, 1) in nm as dask arrays in the chunks of an image."""
+    import dask.array as da
+
+    y, x = (
+        origin + size * da.arange(count, chunks=(sizes,))
+        for origin, size, count, sizes in zip(
+            grid.origin, grid.pixel_size, grid.shape, chunks, strict=True
+        )
+    )
+    return x[None, :], y[:, None]
 
 
 def _look_up(labels: np.ndarray, *, table: np.ndarray) -> np.ndarray:

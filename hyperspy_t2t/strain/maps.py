@@ -14,7 +14,8 @@ from hyperspy_t2t.strain.interpolation import SplineField
 
 Array = npt.NDArray[np.floating]
 FAINTEST = 0.05
-"""Fringes below this share of the reference's amplitude carry no strain."""
+"""Fringes below this share of the reference's amplitude carry no strain, whatever
+the noise: neighbouring spots leak into them."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,15 @@ class LatticeField:
         Splines of β = ∂u/∂r in the order xx, xy, yx, yy.
     amplitude
         Spline of the relative amplitude of the fringes.
+    faintest
+        Amplitude below which noise takes over.
     """
 
     members: tuple[int, ...]
     displacement: SplineField
     gradient: SplineField
     amplitude: SplineField
+    faintest: float = FAINTEST
 
     @classmethod
     def from_samples(
@@ -46,6 +50,8 @@ class LatticeField:
         displacement: Array,
         gradient: Array,
         amplitude: Array,
+        *,
+        faintest: float = FAINTEST,
     ) -> "LatticeField":
         """From samples (2, ny, nx), (2, 2, ny, nx) and (ny, nx) on a coarse grid."""
         return cls(
@@ -53,6 +59,7 @@ class LatticeField:
             SplineField.through(grid, displacement),
             SplineField.through(grid, gradient.reshape(4, *grid.shape)),
             SplineField.through(grid, amplitude[None]),
+            faintest,
         )
 
     def displacement_at(self, positions: Array) -> Array:
@@ -94,7 +101,7 @@ def strain_block(
         here, part, window = _part(labels, grid, field)
         if not here.any():
             continue
-        valid = here & (field.amplitude.on_grid(window)[0] > FAINTEST)
+        valid = here & (field.amplitude.on_grid(window)[0] > field.faintest)
         gradient = field.gradient.on_grid(window)[:, valid].T.reshape(-1, 2, 2)
         values = strain_components(
             deformation_gradient(gradient), convention=convention

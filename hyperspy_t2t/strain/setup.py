@@ -12,7 +12,7 @@ Array = npt.NDArray[np.floating]
 SHARED = 0.15
 """Regions share a lattice when their g differ by less than this share of |g|."""
 NARROWEST, WIDEST = 0.12, 0.2
-"""Bounds of the standard deviation of the Fourier mask, as shares of the shortest |g|."""
+"""Bounds of the standard deviation of the Fourier mask, as shares of |g|."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,25 @@ class Domain:
         Two frequencies in 1/nm, shape (2, 2).
     reason
         Why this reference, in words.
+    noise_area
+        Area of the reference over the power to noise ratio of its weaker g, in nm².
     """
 
     reference: int
     members: tuple[int, ...]
     g_vectors: Array
     reason: str
+    noise_area: float = 0.0
+
+
+def noise_amplitude(domain: Domain, resolution: float) -> float:
+    """Amplitude of pure noise relative to the reference's fringes.
+
+    A Gaussian average of standard deviation σ collects noise from an area 4πσ²; a
+    region of area A shows the same noise as a spot of power 1/snr, so that the
+    relative amplitude is √(A / (4πσ² snr)).
+    """
+    return float(np.sqrt(domain.noise_area / (4 * np.pi)) / resolution)
 
 
 def choose_domains(
@@ -98,10 +111,17 @@ def choose_domains(
         members = tuple(
             other for other in left if other == label or shares(left[other], pair)
         )
-        domains.append(Domain(label, members, pair, reason))
+        area = left[label].area / weaker_snr(left[label], pair)
+        domains.append(Domain(label, members, pair, reason, area))
         for member in members:
             del left[member]
     return domains
+
+
+def weaker_snr(region: RegionSpots, pair: Array) -> float:
+    """The smaller of the power to noise ratios of the spots nearest to two g."""
+    distance = np.linalg.norm(region.g[:, None] - np.asarray(pair)[None], axis=-1)
+    return float(region.snr[distance.argmin(axis=0)].min())
 
 
 def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:
@@ -110,7 +130,8 @@ def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:
     The region with the largest product of quality (its best two signal-to-noise
     ratios, in decades, and the score of its solution), the square root of its
     area, exp(−10 |scale − 1|), since a substrate is closest to its bulk lattice,
-    and 1.5 if it reaches the border of the image, as a substrate does.
+    and 1.5 if it reaches the border of the image, as a substrate does. Regions with
+    a phase go before others.
     """
 
     def merit(label: int) -> float:
@@ -122,7 +143,8 @@ def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:
         place = 1.5 if region.touches_border else 1.0
         return float(quality * np.sqrt(region.area) * bulk * place)
 
-    label = max(regions, key=lambda key: (merit(key), -key))
+    indexed = [key for key, region in regions.items() if region.score > 0]
+    label = max(indexed or regions, key=lambda key: (merit(key), -key))
     region = regions[label]
     where = "reaches the border" if region.touches_border else "inside the image"
     return label, (
@@ -137,10 +159,11 @@ def choose_g_pair(region: RegionSpots) -> Array | None:
 
     Merit of a pair: the smaller of its decades of power over noise per length of g,
     times the sine of the angle between them. Strain noise would favour long g, but
-    short ones still follow a large strain. Indexed spots go before others.
+    short ones still follow a large strain. The spots of a solution go before others.
     """
     upper = (region.g[:, 0] > 0) | ((region.g[:, 0] == 0) & (region.g[:, 1] > 0))
-    for eligible in (upper & region.indexed, upper):
+    indexed = upper & region.indexed
+    for eligible in (indexed, upper):
         g = region.g[eligible]
         i, j = np.triu_indices(len(g), 1)
         if not len(i):
