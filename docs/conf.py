@@ -5,14 +5,21 @@ documentation of other packages, whose inventories are then downloaded.
 """
 
 import os
+import re
 import shutil
+import sys
 from pathlib import Path
 
 from hyperspy_t2t import __version__
 
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "tools"))
+
+import members  # noqa: E402
+import tables  # noqa: E402
+
 # The examples write files where they run. Sphinx-Gallery runs them in the folder
 # that holds them, so it is given a copy, inside the folder that is thrown away.
-HERE = Path(__file__).parent
 EXAMPLES = HERE / "_build" / "examples"
 shutil.rmtree(EXAMPLES, ignore_errors=True)
 shutil.copytree(
@@ -26,6 +33,7 @@ copyright = author
 release = version = __version__
 
 extensions = [
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -41,7 +49,48 @@ templates_path = ["_templates"]
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings say it with units
 numpydoc_show_class_members = False  # the class template lists them
+# What our classes define themselves; HyperSpy documents the rest.
+autosummary_context = {"own_members": members.of_signals()}
+
+# -- Pictures and tables made while building ----------------------------------
+tables.write(HERE / "generated")
+plot_formats = [("png", 110)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_rcparams = {
+    "axes.titlesize": 11,
+    "figure.constrained_layout.use": True,
+    "figure.figsize": (6, 4),
+    "font.size": 9,
+}
+plot_apply_rcparams = True
+plot_pre_code = """
+import hyperspy.api as hs
+import matplotlib.pyplot as plt
+import numpy as np
+hs.preferences.General.show_progressbar = False
+"""
+
+
+
+def escape_symbols(app, what, name, obj, options, lines):
+    """Docstrings write |g| and z* as formulas do; reStructuredText sees markup."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith(">>>"):
+            parts = re.split(r"(``.*?``|`.*?`)", line)
+            parts[::2] = [
+                re.sub(r"\||(?<=[\w ])\*(?=[ )\]])|(?<= )\*(?=\w)", r"\\\g<0>", part)
+                for part in parts[::2]
+            ]
+            lines[number] = "".join(parts)
+
+
+def setup(app):
+    # After numpydoc, which reads the docstrings as they are.
+    app.connect("autodoc-process-docstring", escape_symbols, priority=900)
+
 
 # -- Links into other documentation ------------------------------------------
 if os.environ.get("DOCS_ONLINE"):
@@ -71,6 +120,8 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "write_computation_times": False,
+    # The short one first.
+    "within_subsection_order": "FileNameSortKey",
 }
 
 # -- HTML --------------------------------------------------------------------

@@ -140,6 +140,7 @@ properties = regions.region_properties
 
 figure, ax = plt.subplots(figsize=(6.5, 6), layout="constrained")
 show(ax, picture, cmap="gray")
+ax.autoscale(False)
 for row in np.argsort(properties["crystalline"]):  # those with a lattice on top
     label, centre = properties["label"][row], properties["centroid"][row]
     colour = "orange" if properties["crystalline"][row] else "deepskyblue"
@@ -320,6 +321,7 @@ for ax, reach, size in zip(axes, (np.inf, 1.2), (5, 45), strict=True):
     low, high = near.min(axis=0), near.max(axis=0)
     box = picture.isig[low[0] : high[0], low[1] : high[1]]
     show(ax, box, cmap="gray")
+    ax.autoscale(False)
     ax.scatter(*near.T, s=size, facecolors="none", edgecolors="orange")
 axes[0].set_title("Columns of the model over the image")
 axes[1].set_title("Enlarged")

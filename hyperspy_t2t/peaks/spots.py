@@ -153,14 +153,8 @@ def radial_floor(spectrum: Spectrum) -> Array:
     radius, step = _radius(spectrum)
     ring = (radius / (2 * step)).astype(np.intp)
     order = np.argsort(ring, axis=None, kind="stable")
-    edges = np.concatenate([[0], np.cumsum(np.bincount(ring.ravel()))])
-    sorted_power = spectrum.power.ravel()[order]
-    medians = np.array(
-        [
-            _noise_median(sorted_power[a:b])
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
-        ]
-    )
+    parts = np.split(spectrum.power.ravel()[order], np.cumsum(np.bincount(ring.ravel())))
+    medians = np.array([_noise_median(part) for part in parts[:-1]])
     smooth = np.interp(radius, (np.arange(len(medians)) + 0.5) * 2 * step, medians)
     return smooth / np.log(2)
 
@@ -217,8 +211,8 @@ def _significant_maxima(
 def _local_floor(spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray) -> Array:
     """Noise power at maxima: the largest of four medians.
 
-    Over the ring of |g|, and over the surroundings, the row and the column of each,
-    as far from it as its own leakage stays below the first.
+    Over the ring of |g|, and over the surroundings, the row and the column of each
+    from where its own leakage falls below the first.
     """
     if not len(rows):
         return np.empty(0)
@@ -251,6 +245,7 @@ def _local_floor(spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray) -> A
 def _median_around(
     power: Array, rows: np.ndarray, columns: np.ndarray, reach: int, length: int
 ) -> Array:
+    """Largest mean that three medians give, over `length` pixels beyond `reach`."""
     near, far = reach + 1, reach + 1 + length
     steps = np.arange(near, far)
     line = np.concatenate([-steps[::-1], steps])
@@ -278,7 +273,7 @@ def _median_around(
 def _not_leakage(
     spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray
 ) -> npt.NDArray[np.bool_]:
-    """True for maxima (strongest first) that no stronger spot explains."""
+    """True for maxima (strongest first) that stronger spots do not explain."""
     from scipy.ndimage import maximum_filter
 
     power = spectrum.power[rows, columns]
@@ -290,15 +285,15 @@ def _not_leakage(
     for i in range(len(rows)):
         spots = position[:i][own[:i]]
         strength = power[:i][own[:i]]
+        explained = 0.0
         # A spot and its Friedel partner both leak.
         for source in (spots, 2 * centre - spots):
             offset = position[i] - source
             where = (centre + offset) % np.array(spectrum.power.shape)
-            explained = 4 * strength * leakage[where[:, 0], where[:, 1]]
-            close = np.abs(offset).max(axis=1, initial=0) < reach // 2
-            if np.any(close) or np.any(power[i] < explained):
+            explained += 4 * (strength * leakage[where[:, 0], where[:, 1]]).sum()
+            if np.any(np.abs(offset).max(axis=1, initial=0) < reach // 2):
                 own[i] = False
-                break
+        own[i] &= power[i] >= explained
     return own
 
 

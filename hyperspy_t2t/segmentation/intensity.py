@@ -15,7 +15,7 @@ def intensity_classes(mean: Array, *, max_classes: int = 4) -> npt.NDArray[np.in
 
     Multi-Otsu thresholds for two to `max_classes` classes; the largest number is
     kept for which every threshold follows edges: where it crosses the image the
-    slope is twice what it is elsewhere. A thickness gradient has the same slope
+    slope is 2.5 times what it is elsewhere. A thickness gradient has the same slope
     everywhere and stays one class. Grey levels that occur only within an edge are
     no class of their own.
 
@@ -40,7 +40,7 @@ def intensity_classes(mean: Array, *, max_classes: int = 4) -> npt.NDArray[np.in
             continue
         thresholds = _without_rims(clipped, slope, list(thresholds))
         parts = [clipped > threshold for threshold in thresholds]
-        if parts and all(_edge_slope(part, slope) > 2 for part in parts):
+        if parts and all(_edge_slope(part, slope) > 2.5 for part in parts):
             return _settled(slope, np.digitize(clipped, thresholds))
     return np.zeros(mean.shape, np.intp)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.frequencies import hann_window
 from hyperspy_t2t.peaks.spots import find_spots
-from hyperspy_t2t.strain.demodulation import local_spectrum
+from hyperspy_t2t.strain.demodulation import local_amplitude
 
 Array = npt.NDArray[np.floating]
 _TILE = 512
@@ -88,7 +88,7 @@ def lattice_map(image: Any, grid: ImageGrid, spots: Array) -> LatticeMap:
     """
     sigma = 3.0 / np.linalg.norm(spots, axis=1).min()
     controls = _control_frequencies(spots)
-    local = local_spectrum(image, grid, np.concatenate([spots, controls]), sigma=sigma)
+    local = local_amplitude(image, grid, np.concatenate([spots, controls]), sigma=sigma)
     amplitude = local.amplitude[: len(spots)]
     noise = local.amplitude[len(spots) :]
     floor = noise.mean() + 4 * noise.std()

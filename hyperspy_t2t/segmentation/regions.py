@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.intensity import intensity_classes
 from hyperspy_t2t.segmentation.lattices import lattice_map, sampled_spots
-from hyperspy_t2t.strain.demodulation import local_spectrum
+from hyperspy_t2t.strain.demodulation import local_amplitude
 
 Labels = npt.NDArray[np.int32]
 Method = Literal["auto", "threshold", "lattice"]
@@ -60,7 +60,7 @@ def find_regions(
             f"{method!r}."
         )
     spots = sampled_spots(image, grid)
-    local = local_spectrum(image, grid, [], sigma=_smoothing(image, grid, spots))
+    local = local_amplitude(image, grid, [], sigma=_smoothing(image, grid, spots))
     pitch = max(local.grid.pixel_size)
     extent = np.prod([n * s for n, s in zip(grid.shape, grid.pixel_size, strict=True)])
     smallest = (min_area or 1e-3 * extent) / np.prod(local.grid.pixel_size)

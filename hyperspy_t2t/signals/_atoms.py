@@ -3,6 +3,8 @@
 """From a StrainMap to its AtomicModel."""
 
 import warnings
+from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,11 @@ from hyperspy_t2t.atoms.filling import RegionAtoms, fill_region
 from hyperspy_t2t.atoms.origin import cell_origin, lattice_components
 from hyperspy_t2t.atoms.virtual_cell import VirtualCell, virtual_cell
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.peaks.spots import prepare
+from hyperspy_t2t.peaks.window import region_window
 from hyperspy_t2t.phases.indexing import nearest_reflection
 from hyperspy_t2t.phases.reflections import projected_structure_factor
 from hyperspy_t2t.phases.solution import PhaseSolution
-from hyperspy_t2t.peaks.spots import prepare
-from hyperspy_t2t.peaks.window import region_window
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import user_level
 from hyperspy_t2t.signals._provenance import processing
@@ -28,6 +30,30 @@ COLUMNS = ("x", "y", "z", "number", "region")
 UNITS = ("Å", "Å", "Å", "", "")
 _MOST_PIXELS = 400_000
 """Pixels of a region used to find the origin of its cell."""
+
+
+@dataclass(frozen=True)
+class MeasuredRegion:
+    """A region with all that was measured of it.
+
+    Parameters
+    ----------
+    label, box
+        Its label and its bounding box in the image.
+    region
+        The pixels of its spectrum.
+    cell, solution
+        Its cell in the undeformed frame, and its phase and orientation.
+    field
+        Its displacement.
+    """
+
+    label: int
+    box: tuple[slice, slice]
+    region: RegionImage
+    cell: VirtualCell
+    solution: PhaseSolution
+    field: LatticeField
 
 
 def atoms_of_strain(
@@ -49,27 +75,19 @@ def atoms_of_strain(
     skipped: list[int] = []
     fields = strain._fields()
     for name, domain in strain._domains().items():
-        field = fields[name]
         for label in np.asarray(domain["members"]).tolist():
             solution = next(iter(solutions_of(phases, label)), None)
             if solution is None or label not in boxes:
                 skipped.append(label)
                 continue
             region = source.region(label, boxes[label])
-            cell = measured_cell(solution, region, field, domain)
+            cell = measured_cell(solution, region, fields[name], domain)
             if label == strain.reference_region and calibration == "reference":
                 correction = np.linalg.inv(image_distortion(cell, solution))
-            atoms[label] = _region_atoms(
-                cell,
-                solution,
-                region,
-                source,
-                boxes[label],
-                label,
-                field,
-                thickness,
-                contrast,
+            measured = MeasuredRegion(
+                label, boxes[label], region, cell, solution, fields[name]
             )
+            atoms[label] = _region_atoms(measured, source, thickness, contrast)
     _warn(skipped, atoms)
     given = {
         "thickness": thickness,
@@ -116,68 +134,48 @@ def image_distortion(cell: VirtualCell, solution: PhaseSolution) -> np.ndarray:
 
 
 def _region_atoms(
-    cell: VirtualCell,
-    solution: PhaseSolution,
-    region: RegionImage,
-    source: Source,
-    box: tuple[slice, slice],
-    label: int,
-    field: LatticeField,
-    thickness: float,
-    contrast: str,
+    measured: MeasuredRegion, source: Source, thickness: float, contrast: str
 ) -> RegionAtoms:
-    """Atoms of the region `label`, whose bounding box is `box`."""
-    labels = np.asarray(source.labels[box])
-    grid = source.grid.window(*box)
-    rows, columns = np.nonzero(labels == label)
-    step = max(1, len(rows) // 4000)
-    edge = grid.to_nm(rows[::step], columns[::step])
-    corners = grid.to_nm(*_box_corners(rows, columns))
-    outline = np.concatenate([edge, corners])
-    outline = outline - field.displacement_at(outline).T
+    """Atoms of one region."""
+    mask = source.mask(measured.label, measured.box)
+    grid = source.grid.window(*measured.box)
+    edge = grid.to_nm(*np.nonzero(mask & ~binary_interior(mask)))
+    field = measured.field
 
     def inside(positions: np.ndarray) -> np.ndarray:
-        return _has_label(labels, grid, positions, label)
+        return _in_mask(mask, grid, positions)
 
     return fill_region(
-        cell,
-        solution.crystal,
-        origin=region_origin(cell, solution, region, field, contrast),
+        measured.cell,
+        measured.solution.crystal,
+        origin=region_origin(measured, contrast),
         thickness=thickness,
-        outline=outline,
+        outline=edge - field.displacement_at(edge).T,
         displacement=field.displacement_at,
         gradient=field.gradient_at,
         inside=inside,
     )
 
 
-def _box_corners(
-    rows: np.ndarray, columns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    top, bottom, left, right = rows.min(), rows.max(), columns.min(), columns.max()
-    return np.array([top, top, bottom, bottom]), np.array([left, right, left, right])
+def binary_interior(mask: np.ndarray) -> np.ndarray:
+    """Pixels whose four neighbours are all in a mask."""
+    padded = np.pad(mask, 1)
+    return padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
 
 
-def _has_label(
-    labels: np.ndarray, grid: ImageGrid, positions: np.ndarray, label: int
-) -> np.ndarray:
-    """Whether the pixel that holds each position has a label."""
+def _in_mask(mask: np.ndarray, grid: ImageGrid, positions: np.ndarray) -> np.ndarray:
+    """Whether the pixel that holds each position is in a mask."""
     rows, columns = (np.rint(a).astype(int) for a in grid.to_pixels(positions))
     result = np.zeros(len(positions), bool)
     within = (rows >= 0) & (rows < grid.shape[0])
     within &= (columns >= 0) & (columns < grid.shape[1])
-    result[within] = labels[rows[within], columns[within]] == label
+    result[within] = mask[rows[within], columns[within]]
     return result
 
 
-def region_origin(
-    cell: VirtualCell,
-    solution: PhaseSolution,
-    region: RegionImage,
-    field: LatticeField,
-    contrast: str,
-) -> np.ndarray:
+def region_origin(measured: MeasuredRegion, contrast: str) -> np.ndarray:
     """Origin of a region's cell in the undeformed frame, (x, y) in nm."""
+    solution, region, cell = measured.solution, measured.region, measured.cell
     hkl = np.unique(solution.hkl[solution.matched], axis=0)
     hkl = hkl[[tuple(row) > (0, 0, 0) for row in hkl.tolist()]]
     g = hkl @ np.linalg.pinv(cell.projection)
@@ -189,7 +187,7 @@ def region_origin(
     rows, columns = _most_weighted(window)
     positions = region.grid.to_nm(rows, columns)
     components = lattice_components(
-        values[rows, columns], positions, field.displacement_at, g
+        values[rows, columns], positions, measured.field.displacement_at, g
     )
     sign = -1.0 if contrast == "dark" else 1.0
     return cell_origin(
@@ -227,9 +225,10 @@ def _model(
     counts = np.array([len(atoms[k].numbers) for k in labels])
     if composition is not None:
         from hyperspy_t2t.composition.alloy import draw_elements
-        from hyperspy_t2t.signals._composition import fractions_at
+        from hyperspy_t2t.signals._composition import check_shared, fractions_at
 
         elements, fractions = fractions_at(composition, positions[:, :2])
+        check_shared(numbers, elements)
         numbers = draw_elements(numbers, fractions, elements, seed=seed)
     rows = np.empty((len(positions), len(COLUMNS)))
     rows[:, :2] = 10 * positions[:, :2] @ correction.T
@@ -276,8 +275,10 @@ def _check(strain: Any, thickness: float, calibration: str, contrast: str) -> No
             "Expected a strain map of indexed regions: without phases there is nothing "
             "to fill them with. Use peaks.index_phases([...]).gpa()."
         )
-    if not np.isscalar(thickness) or not thickness > 0:
-        raise ValueError(f"Expected a thickness above 0 nm, got {thickness!r}.")
+    if not isinstance(thickness, Real) or not 0 < thickness < np.inf:
+        raise ValueError(
+            f"Expected a thickness above 0 nm, as one number, got {thickness!r}."
+        )
     for name, value, known in (
         ("calibration", calibration, ("nominal", "reference")),
         ("contrast", contrast, ("bright", "dark")),

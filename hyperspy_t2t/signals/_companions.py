@@ -4,11 +4,14 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 _CHUNK = 2048
+_DROPPED = "no longer fit and were dropped"
 _INNER = ("hyperspy", "hyperspy_t2t")
 _SMALL = 4_000_000
 """Bytes up to which HyperSpy's deep copy of metadata is not felt."""
@@ -102,6 +105,10 @@ class PixelCompanions:
         result.set_signal_type("")
         return result
 
+    def plot(self, *args: Any, **kwargs: Any) -> None:
+        with _navigator_drops():
+            super().plot(*args, **kwargs)
+
     def _remove_axis(self, axes: Any) -> None:
         image_axes, present = self._image_axes(), self._present()
         super()._remove_axis(axes)  # HyperSpy may choose another class here
@@ -123,17 +130,28 @@ class PixelCompanions:
 
 
 class ComputesCarried:
-    """First base of lazy classes: ``compute`` also reads the carried arrays."""
+    """First base of lazy classes: ``compute`` also reads the arrays in metadata."""
 
-    _companions: tuple[str, ...] = ()
+    def plot(self, *args: Any, **kwargs: Any) -> None:
+        with _navigator_drops():
+            super().plot(*args, **kwargs)
 
     def compute(self, *args: Any, **kwargs: Any) -> None:
-        # Before the data: the file may be closed after it.
-        for path in self._companions:
-            array = carried(self, path)
-            if array is not None:
-                self.metadata.set_item(path, as_dask(array.compute()))
+        # Before the data: the file may be closed, or replaced, after it.
+        for path, array in _dask_leaves(self.metadata.as_dictionary()):
+            self.metadata.set_item(path, small_or_dask(np.asarray(array)))
         super().compute(*args, **kwargs)
+
+
+def _dask_leaves(tree: dict, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Paths and values of the dask arrays in a metadata tree."""
+    import dask.array as da
+
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _dask_leaves(value, f"{path}{key}.")
+        elif isinstance(value, da.Array):
+            yield f"{path}{key}", value
 
 
 def drop(signal: Any, paths: list[str], operation: str) -> None:
@@ -142,11 +160,19 @@ def drop(signal: Any, paths: list[str], operation: str) -> None:
         del_item(signal.metadata, path)
     if paths:
         warnings.warn(
-            f"{operation} changes the pixels: {', '.join(paths)} no longer fit and "
-            "were dropped. Do it before the step that made them.",
+            f"{operation} changes the pixels: {', '.join(paths)} {_DROPPED}. Do it "
+            "before the step that made them.",
             UserWarning,
             stacklevel=user_level(),
         )
+
+
+@contextmanager
+def _navigator_drops() -> Iterator[None]:
+    """Without the warning of :func:`drop`: a navigator is a sum over the image."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=f".*{_DROPPED}")
+        yield
 
 
 def user_level() -> int:

@@ -32,11 +32,16 @@ def fractions_at(
     from ase.data import atomic_numbers
     from scipy.ndimage import map_coordinates
 
+    if not isinstance(composition, Mapping) or not composition:
+        raise TypeError(
+            "Expected composition as {element symbol: Signal2D}, got "
+            f"{type(composition).__name__} of length {len(composition)}."
+        )
     unknown = [element for element in composition if element not in atomic_numbers]
-    if unknown or not composition:
+    if unknown:
         raise ValueError(
             "Expected composition as {element symbol: Signal2D}, got the keys "
-            f"{list(composition)}."
+            f"{list(composition)}; {unknown} are no chemical symbols."
         )
     grids = {element: image_grid(signal) for element, signal in composition.items()}
     first = next(iter(grids.values()))
@@ -56,6 +61,21 @@ def fractions_at(
         for image in maps.values()
     ]
     return [atomic_numbers[element] for element in maps], np.stack(values)
+
+
+def check_shared(numbers: np.ndarray, elements: list[int]) -> None:
+    """Raise a ValueError if no atom is of an element of the composition."""
+    from ase.data import chemical_symbols
+
+    if not np.isin(numbers, elements).any():
+        present, given = (
+            ", ".join(chemical_symbols[number] for number in np.unique(group))
+            for group in (numbers, elements)
+        )
+        raise ValueError(
+            f"Expected the composition of elements of the model, which are {present}; "
+            f"got {given}. Atoms of these elements are drawn anew, no others."
+        )
 
 
 def _check_overlap(grid: Any, positions: np.ndarray) -> None:

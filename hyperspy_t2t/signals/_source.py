@@ -10,7 +10,7 @@ import numpy as np
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.signals._companions import as_dask, carried
 
-LARGEST_WINDOW = 4096
+LARGEST_WINDOW = 2048
 """Longest side in pixels of the part of a region that is transformed at once."""
 
 
@@ -98,16 +98,35 @@ class Source:
 
     def region(self, label: int, box: tuple[slice, slice]) -> RegionImage:
         """Read one region; of a box above the largest window its deepest part."""
-        rows, columns = box
-        mask = np.asarray(self.labels[rows, columns]) == label
-        if max(mask.shape) > LARGEST_WINDOW:
-            rows, columns = _deepest_window(mask, box)
-            mask = np.asarray(self.labels[rows, columns]) == label
+        if max(part.stop - part.start for part in box) > LARGEST_WINDOW:
+            box = self._deepest_window(label, box)
         return RegionImage(
-            np.asarray(self.image[rows, columns], dtype=float),
-            mask,
-            self.grid.window(rows, columns),
+            np.asarray(self.image[box], dtype=float),
+            self.mask(label, box),
+            self.grid.window(*box),
         )
+
+    def mask(self, label: int, box: tuple[slice, slice]) -> np.ndarray:
+        """True inside a region, for the pixels of a box."""
+        return np.asarray(self.labels[box] == label)
+
+    def _deepest_window(
+        self, label: int, box: tuple[slice, slice]
+    ) -> tuple[slice, slice]:
+        """Largest window allowed around the place furthest from the outline."""
+        from scipy.ndimage import distance_transform_edt
+
+        step = 8
+        coarse = self.mask(label, tuple(slice(p.start, p.stop, step) for p in box))
+        depth = distance_transform_edt(np.pad(coarse, 1))[1:-1, 1:-1]
+        centre = np.unravel_index(depth.argmax(), depth.shape)
+        window = []
+        for middle, part in zip(centre, box, strict=True):
+            size = min(LARGEST_WINDOW, part.stop - part.start)
+            start = part.start + int(middle) * step - size // 2
+            start = min(max(start, part.start), part.stop - size)
+            window.append(slice(start, start + size))
+        return tuple(window)
 
 
 def label_boxes(labels: np.ndarray, row: int, column: int) -> dict[int, tuple]:
@@ -136,19 +155,3 @@ def merge_boxes(parts: tuple[dict, ...]) -> dict[int, tuple[slice, slice]]:
                 )
             merged[label] = box
     return dict(sorted(merged.items()))
-
-
-def _deepest_window(mask: np.ndarray, box: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Window of the largest size allowed around the place furthest from the outline."""
-    from scipy.ndimage import distance_transform_edt
-
-    step = 8
-    depth = distance_transform_edt(np.pad(mask[::step, ::step], 1))[1:-1, 1:-1]
-    centre = np.unravel_index(depth.argmax(), depth.shape)
-    window = []
-    for middle, part in zip(centre, box, strict=True):
-        size = min(LARGEST_WINDOW, part.stop - part.start)
-        start = part.start + int(middle) * step - size // 2
-        start = min(max(start, part.start), part.stop - size)
-        window.append(slice(start, start + size))
-    return tuple(window)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperspy_t2t.calibration import ImageGrid, image_grid
+from hyperspy_t2t.calibration import ImageGrid, image_grid, nanometres_per_unit
 from hyperspy_t2t.frames import check_convention
 from hyperspy_t2t.peaks.manual import measure_spot
 from hyperspy_t2t.segmentation.regions import nearest_indices
@@ -39,7 +39,12 @@ def gpa_by_hand(
     """StrainMap of a micrograph without regions."""
     check_convention(convention)
     grid = image_grid(micrograph)
-    pair = np.asarray(g_vectors, float)
+    pair = _given_g(g_vectors)
+    if pair is None:
+        raise ValueError(
+            "Expected two g-vectors (gx, gy) in 1/nm, got 'auto', which needs peaks: "
+            "use s.segment().find_peaks().gpa()."
+        )
     check_g_vectors(pair, grid)
     labels = np.ones(grid.shape, np.int32)
     if micrograph._lazy:
@@ -47,7 +52,9 @@ def gpa_by_hand(
 
         labels = da.ones(grid.shape, dtype=np.int32, chunks=micrograph.data.chunks)
     source = Source(micrograph.data, labels, grid, micrograph._lazy)
-    box = reference_box(reference, grid) if reference is not None else None
+    box = None
+    if reference is not None:
+        box = reference_box(reference, grid, _units_of(micrograph))
     noise_area = _noise_area(source, pair, box)
     domain = Domain(1, (1,), pair, "chosen by the user", noise_area)
     shortest = np.linalg.norm(pair, axis=1).min()
@@ -97,7 +104,7 @@ def gpa_of_peaks(
             "Check peaks.plot(label), or find weaker peaks with a larger "
             "false_alarms in find_peaks."
         )
-    pair = None if isinstance(g_vectors, str) else np.asarray(g_vectors, float)
+    pair = _given_g(g_vectors)
     if pair is not None:
         check_g_vectors(pair, source.grid)
     label, box = _reference(reference, regions, source, pair)
@@ -124,7 +131,7 @@ def region_spots(peaks: Any, source: Source) -> dict[int, RegionSpots]:
     for label, box in source.boxes().items():
         if label not in peaks.region_labels or not peaks.is_crystalline(label):
             continue
-        rows = peaks.region(label)
+        rows = peaks._spots(label)
         best = peaks.best(label) if indexed else None
         region = source.region(label, box)
         regions[label] = RegionSpots(
@@ -134,19 +141,44 @@ def region_spots(peaks: Any, source: Source) -> dict[int, RegionSpots]:
             score=0.0 if best is None else best.score,
             scale=1.0 if best is None else best.scale,
             area=float(region.mask.sum() * np.prod(source.grid.pixel_size)),
-            touches_border=any(
-                part.start == 0 or part.stop == size
+            sides=sum(
+                (part.start == 0) + (part.stop == size)
                 for part, size in zip(box, source.grid.shape, strict=True)
             ),
         )
     return regions
 
 
-def reference_box(reference: Any, grid: ImageGrid) -> Box:
-    """(left, top, right, bottom) in nm of a ROI or four numbers, within the image."""
+def _given_g(g_vectors: Any) -> np.ndarray | None:
+    """The g-vectors of the user, None for "auto"."""
+    if not isinstance(g_vectors, str):
+        return np.asarray(g_vectors, float)
+    if g_vectors != "auto":
+        raise ValueError(
+            "Expected g_vectors as 'auto' or two frequencies (gx, gy) in 1/nm, got "
+            f"{g_vectors!r}."
+        )
+    return None
+
+
+def _units_of(signal: Any) -> tuple[float, float]:
+    """Length in nm of the units of the x and y axes."""
+    x_axis, y_axis = signal.axes_manager.signal_axes
+    return nanometres_per_unit(x_axis.units), nanometres_per_unit(y_axis.units)
+
+
+def reference_box(
+    reference: Any, grid: ImageGrid, units: tuple[float, float] = (1.0, 1.0)
+) -> Box:
+    """(left, top, right, bottom) in nm of a ROI or four numbers, within the image.
+
+    Four numbers are in nm, a ROI is in the units of the (x, y) axes, `units` nm each.
+    """
+    box: tuple = ()
     if all(hasattr(reference, side) for side in ("left", "top", "right", "bottom")):
         box = (reference.left, reference.top, reference.right, reference.bottom)
-    else:
+        box = tuple(side * unit for side, unit in zip(box, 2 * units, strict=True))
+    elif not isinstance(reference, str):
         box = tuple(np.ravel(np.asarray(reference, float)))
     if len(box) != 4:
         raise ValueError(
@@ -204,11 +236,11 @@ def _reference(
 def _resolution(wanted: Any, automatic: float) -> float:
     if isinstance(wanted, str) and wanted == "auto":
         return automatic
-    sigma = float(wanted)
-    if not sigma > 0:
+    sigma = np.nan if isinstance(wanted, str) else float(wanted)
+    if not 0 < sigma < np.inf:
         raise ValueError(
             f"Expected a resolution above 0 nm (the standard deviation of the "
-            f"average) or 'auto', got {wanted}."
+            f"average) or 'auto', got {wanted!r}."
         )
     return sigma
 

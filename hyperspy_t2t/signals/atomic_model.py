@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal1D, Signal1D
 
+from hyperspy_t2t.signals._companions import ComputesCarried
 from hyperspy_t2t.signals._table import FlatTable
 
 
@@ -86,13 +87,14 @@ class AtomicModel(FlatTable, Signal1D):
             Passed to ``ase.io.write``.
         """
         from ase.io import write
-        from ase.io.formats import UnknownFileTypeError, filetype
+        from ase.io.formats import UnknownFileTypeError, filetype, get_ioformat
 
         path = Path(path)
         kwargs.setdefault("format", _FORMATS.get(path.suffix.lower()))
         if kwargs["format"] is None:
             try:
                 kwargs["format"] = filetype(str(path), read=False)
+                get_ioformat(kwargs["format"])
             except UnknownFileTypeError as error:
                 raise ValueError(
                     f"Expected a file name that names a format, such as model.extxyz, "
@@ -134,7 +136,7 @@ _FORMATS = {
 }
 
 
-class LazyAtomicModel(LazySignal1D, AtomicModel):
+class LazyAtomicModel(ComputesCarried, LazySignal1D, AtomicModel):
     """Lazy twin of :class:`AtomicModel`."""
 
     def plot(self, **kwargs: Any) -> None:

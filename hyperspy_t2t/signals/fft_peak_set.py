@@ -11,7 +11,7 @@ from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import ComputesCarried, del_item, user_level
-from hyperspy_t2t.signals._peaks import peak_set
+from hyperspy_t2t.signals._peaks import COLUMNS, peak_set
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import (
     candidates,
@@ -40,9 +40,20 @@ class FFTPeakSet(FlatTable, Signal1D):
         """Rows of one region, shape (n, len(columns)); none if it is amorphous."""
         return self._rows(self._rows_of(label))
 
+    def _spots(self, label: int) -> np.ndarray:
+        """Rows of one region with all columns, in the order of `COLUMNS`."""
+        names = self.columns
+        missing = [name for name in COLUMNS if name not in names]
+        if missing:
+            raise ValueError(
+                f"Expected all columns of the peaks, got {names}, without {missing}: "
+                "this table was sliced along its columns. Use the whole one."
+            )
+        return self.region(label)[:, [names.index(name) for name in COLUMNS]]
+
     def is_crystalline(self, label: int) -> bool:
         """Whether two peaks in different directions were found in a region."""
-        rows = self.region(label)
+        rows = self._spots(label)
         if len(rows) < 2:
             return False
         g = rows[:, :2]
@@ -89,8 +100,8 @@ class FFTPeakSet(FlatTable, Signal1D):
         """
         from hyperspy.api import plot
 
-        options = {"sizes": 60, "facecolors": "none", "edgecolors": "tab:red", **kwargs}
-        return plot.markers.Points(offsets=self.region(label)[:, :2], **options)
+        options = {"sizes": 12, "facecolors": "none", "edgecolors": "tab:red", **kwargs}
+        return plot.markers.Points(offsets=self._spots(label)[:, :2], **options)
 
     def plot(self, label: int | None = None, **kwargs: Any) -> None:
         """Plot the spectrum of a region with its peaks.
@@ -106,9 +117,13 @@ class FFTPeakSet(FlatTable, Signal1D):
         kwargs.pop("navigator", None)
         if label is None:
             labels = self.region_labels.tolist()
+            if not labels:
+                raise ValueError("Expected peaks of some region, got no region.")
             label = next((k for k in labels if self.is_crystalline(k)), labels[0])
         spectrum = self.power_spectrum(label)
-        kwargs.setdefault("norm", "log")
+        if kwargs.setdefault("norm", "log") == "log":
+            # Without noise the weakest pixels would take most of the scale.
+            kwargs.setdefault("vmin", "25th")
         spectrum.plot(**kwargs)
         if len(self.region(label)):
             spectrum.add_marker(self.to_markers(label))
@@ -134,7 +149,15 @@ class FFTPeakSet(FlatTable, Signal1D):
             np.asarray(g, float),
         )
         rows = np.column_stack([rows, np.full(len(rows), label)])
-        table = np.concatenate([self.region(label), rows])
+        present = self._spots(label)
+        near = np.linalg.norm(present[:, :2] - rows[0, :2], axis=1)
+        if near.min(initial=np.inf) < 0.01 * np.linalg.norm(rows[0, :2]):
+            raise ValueError(
+                f"Expected a peak that region {label} doesn't have, got g = "
+                f"{np.asarray(g).tolist()} 1/nm, where the nearest maximum is its peak "
+                f"{present[near.argmin(), :2].round(3).tolist()}."
+            )
+        table = np.concatenate([present, rows])
         return self._edited(label, table, "add", {"label": label, "g": np.asarray(g)})
 
     def remove(self, label: int, g: Any) -> "FFTPeakSet":
@@ -147,7 +170,7 @@ class FFTPeakSet(FlatTable, Signal1D):
         g
             (gx, gy) in 1/nm, within a tenth of its length of the peak.
         """
-        table, g = self.region(label), np.asarray(g, float)
+        table, g = self._spots(label), np.asarray(g, float)
         distance = np.minimum(
             np.linalg.norm(table[:, :2] - g, axis=1),
             np.linalg.norm(table[:, :2] + g, axis=1),
@@ -168,7 +191,7 @@ class FFTPeakSet(FlatTable, Signal1D):
     ) -> Any:
         """A peak set with other rows for one region; solutions no longer hold."""
         labels = self.region_labels.tolist()
-        tables = [table if k == label else self.region(k) for k in labels]
+        tables = [table if k == label else self._spots(k) for k in labels]
         self._warn_of_solutions(operation)
         source = Source.from_metadata(self)
         return peak_set(self, source, labels, tables, operation, given)
@@ -219,7 +242,7 @@ class FFTPeakSet(FlatTable, Signal1D):
         tolerances = Tolerances(scale=scale_tolerance, distortion=tolerance)
         solutions = {}
         for label in self.region_labels.tolist():
-            rows = self.region(label)
+            rows = self._spots(label)
             solutions[label] = index_region(
                 rows[:, :2],
                 np.hypot(rows[:, 3], rows[:, 4]),
@@ -376,8 +399,6 @@ class FFTPeakSet(FlatTable, Signal1D):
 
 class LazyFFTPeakSet(ComputesCarried, LazySignal1D, FFTPeakSet):
     """Lazy twin of :class:`FFTPeakSet`."""
-
-    _companions = FFTPeakSet._companions
 
     def plot(self, label: int | None = None, **kwargs: Any) -> None:
         # Not through LazySignal.plot, which would compute a navigator.

@@ -79,6 +79,8 @@ class Micrograph(PixelCompanions, Signal2D):
         from hyperspy_t2t.segmentation.regions import find_regions
 
         grid = image_grid(self)
+        if min_area is not None and not min_area > 0:
+            raise ValueError(f"Expected min_area above 0 nm², got {min_area}.")
         frame = valid_frame(self.data)
         coarse = find_regions(
             self.data[frame], grid.window(*frame), method=method, min_area=min_area

@@ -19,7 +19,6 @@ from hyperspy_t2t.signals._companions import (
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import Source
 
-
 _HIGHEST = np.iinfo(np.int32).max
 
 
@@ -288,8 +287,6 @@ class SegmentedImage(PixelCompanions, Signal2D):
 
 class LazySegmentedImage(ComputesCarried, LazySignal2D, SegmentedImage):
     """Lazy twin of :class:`SegmentedImage`."""
-
-    _companions = SegmentedImage._companions
 
 
 def _pixel_positions(grid: ImageGrid, chunks: tuple) -> tuple[Any, Any]:

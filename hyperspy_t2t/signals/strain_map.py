@@ -173,5 +173,3 @@ class StrainMap(PixelCompanions, Signal2D):
 
 class LazyStrainMap(ComputesCarried, LazySignal2D, StrainMap):
     """Lazy twin of :class:`StrainMap`."""
-
-    _companions = StrainMap._companions

@@ -13,7 +13,8 @@ a block of the image and its result are all that memory holds.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +76,19 @@ def coarse_grid(grid: ImageGrid, sigma: float) -> ImageGrid:
     return ImageGrid(tuple(shape), tuple(pixel_size), grid.origin)
 
 
+class LocalAmplitude(NamedTuple):
+    """Local mean and fringe amplitudes of one image at n frequencies."""
+
+    grid: ImageGrid
+    """The coarse grid, shape (ny, nx)."""
+    mean: npt.NDArray[np.floating]
+    """Local mean of the grey levels, shape (ny, nx)."""
+    coverage: npt.NDArray[np.floating]
+    """Share of the Gaussian's weight that fell on valid pixels, shape (ny, nx)."""
+    amplitude: npt.NDArray[np.floating]
+    """Half the amplitude of the fringes, shape (n, ny, nx)."""
+
+
 def local_spectrum(
     image: Any, grid: ImageGrid, g_vectors: npt.ArrayLike, *, sigma: float
 ) -> LocalSpectrum:
@@ -88,14 +102,12 @@ def local_spectrum(
     grid
         Its pixels in nm.
     g_vectors
-        Frequencies (gx, gy) in 1/nm, shape (n, 2); n may be 0.
+        Frequencies (gx, gy) in 1/nm, shape (n, 2).
     sigma
         Standard deviation of the Gaussian in nm.
     """
-    waves = np.concatenate([[[0.0, 0.0]], np.reshape(g_vectors, (-1, 2))])
-    coarse = coarse_grid(grid, sigma)
-    operators = [_operators(grid, coarse, wave, sigma) for wave in waves]
-    total = _sum_blocks(image, operators, coarse.shape)
+    transform = _Transform(grid, coarse_grid(grid, sigma), _waves(g_vectors), sigma)
+    total = _sum_blocks(image, transform, ((0, 0), (0, 1), (1, 0)))
     coverage = np.maximum(total[0, 1, 0].real, 1e-12)
     mean = total[0, 0, 0].real / coverage
     # The mean varies: its slope is part of the product rule.
@@ -104,100 +116,146 @@ def local_spectrum(
     value[:, 1:] -= mean_slope * total[1:, 1, :1]
     component = value[:, 0] / coverage
     slope = value[:, 1:] - component[:, None] * total[0, 1, 1:].real
-    return LocalSpectrum(coarse, mean, coverage, component, slope / coverage)
+    return LocalSpectrum(transform.coarse, mean, coverage, component, slope / coverage)
 
 
-def _operators(
-    grid: ImageGrid, coarse: ImageGrid, wave: np.ndarray, sigma: float
-) -> tuple[tuple[sparse.csc_array, ...], ...]:
-    """((A_y, dA_y), (A_x, dA_x)): rows are coarse, columns are fine positions."""
-    return tuple(
-        _axis_operators(grid, coarse, axis, frequency, sigma)
-        for axis, frequency in ((0, wave[1]), (1, wave[0]))
-    )
+def local_amplitude(
+    image: Any, grid: ImageGrid, g_vectors: npt.ArrayLike, *, sigma: float
+) -> LocalAmplitude:
+    """Local mean and amplitudes only; parameters as for :func:`local_spectrum`.
+
+    Without derivatives this takes half the time and a third of the memory.
+    """
+    transform = _Transform(grid, coarse_grid(grid, sigma), _waves(g_vectors), sigma)
+    total = _sum_blocks(image, transform, ((0, 0),))[:, :, 0]
+    coverage = np.maximum(total[0, 1].real, 1e-12)
+    mean = total[0, 0].real / coverage
+    component = (total[1:, 0] - mean * total[1:, 1]) / coverage
+    return LocalAmplitude(transform.coarse, mean, coverage, np.abs(component))
 
 
-def _axis_operators(
-    grid: ImageGrid, coarse: ImageGrid, axis: int, frequency: float, sigma: float
-) -> tuple[sparse.csc_array, sparse.csc_array]:
-    """Banded Gaussian × wave along one axis and its derivative by coarse position."""
-    size, step = grid.shape[axis], grid.pixel_size[axis]
-    centres = np.arange(coarse.shape[axis]) * coarse.pixel_size[axis]
-    reach = int(np.ceil(REACH * sigma / step))
-    first = np.rint(centres / step).astype(int) - reach
-    columns = first[:, None] + np.arange(2 * reach + 1)
-    distance = centres[:, None] - columns * step
-    value = np.exp(-0.5 * (distance / sigma) ** 2) * step / (sigma * np.sqrt(2 * np.pi))
-    wave = np.exp(-2j * np.pi * frequency * (grid.origin[axis] + columns * step))
-    inside = (columns >= 0) & (columns < size)
-    rows = np.broadcast_to(np.arange(len(centres))[:, None], columns.shape)
-    where = (rows[inside], columns[inside])
-    shape = (len(centres), size)
-    return tuple(
-        sparse.csc_array(((kernel * wave)[inside], where), shape=shape)
-        for kernel in (value, -distance / sigma**2 * value)
-    )
+def _waves(g_vectors: npt.ArrayLike) -> npt.NDArray[np.floating]:
+    """The zero frequency, for the mean, before all others; shape (n + 1, 2)."""
+    return np.concatenate([[[0.0, 0.0]], np.reshape(g_vectors, (-1, 2))])
 
 
-def _sum_blocks(image: Any, operators: list, shape: tuple[int, int]) -> np.ndarray:
-    """Sum over all blocks: (n, [value, weight], [z, ∂z/∂x, ∂z/∂y], ny, nx)."""
+@dataclass(frozen=True)
+class _Transform:
+    """What it takes to transform any block of an image: numbers and one array."""
+
+    grid: ImageGrid
+    coarse: ImageGrid
+    waves: npt.NDArray[np.floating]
+    sigma: float
+
+    def met_by(self, axis: int, block: slice) -> slice:
+        """Coarse positions along an axis within reach of a block of pixels."""
+        step, pitch = self.grid.pixel_size[axis], self.coarse.pixel_size[axis]
+        reach = int(np.ceil(REACH * self.sigma / step)) + 1
+        first = int(np.floor((block.start - reach) * step / pitch))
+        last = int(np.ceil((block.stop + reach) * step / pitch))
+        return slice(max(0, first), min(self.coarse.shape[axis], last + 1))
+
+    def operators(self, axis: int, block: slice, frequency: float, orders: set[int]):
+        """Banded Gaussian × wave along one axis for a block of pixels.
+
+        Rows are the coarse positions met by the block, columns its pixels; keys are
+        the orders of the derivative by coarse position, 0 and 1.
+        """
+        step = self.grid.pixel_size[axis]
+        met = self.met_by(axis, block)
+        centres = np.arange(met.start, met.stop) * self.coarse.pixel_size[axis]
+        reach = int(np.ceil(REACH * self.sigma / step))
+        first = np.rint(centres / step).astype(int) - reach
+        columns = first[:, None] + np.arange(2 * reach + 1)
+        distance = centres[:, None] - columns * step
+        value = np.exp(-0.5 * (distance / self.sigma) ** 2)
+        value = value * step / (self.sigma * np.sqrt(2 * np.pi))
+        position = self.grid.origin[axis] + columns * step
+        wave = value * np.exp(-2j * np.pi * frequency * position)
+        inside = (columns >= block.start) & (columns < block.stop)
+        rows = np.broadcast_to(np.arange(len(centres))[:, None], columns.shape)
+        where = (rows[inside], columns[inside] - block.start)
+        shape = (len(centres), block.stop - block.start)
+        factors = {0: wave, 1: -distance / self.sigma**2 * wave}
+        return {
+            order: sparse.csr_array((factors[order][inside], where), shape=shape)
+            for order in orders
+        }
+
+
+Terms = tuple[tuple[int, int], ...]
+
+
+def _sum_blocks(image: Any, transform: _Transform, terms: Terms) -> np.ndarray:
+    """Sum over all blocks: (n, [value, weight], terms, ny, nx).
+
+    A term is a pair of orders of the derivative, along y and along x.
+    """
     if isinstance(image, np.ndarray):
-        return process_block(image, operators)
+        whole = tuple(slice(0, size) for size in image.shape)
+        return process_block(image, transform, whole, terms)
     import dask
-    import dask.array as da
 
-    row_edges, column_edges = (np.cumsum([0, *chunks]) for chunks in image.chunks)
-    parts = [
-        dask.delayed(process_block)(block, _part(operators, rows, columns))
-        for rows, line in zip(_spans(row_edges), image.to_delayed(), strict=True)
-        for columns, block in zip(_spans(column_edges), line, strict=True)
+    spans = [_spans(np.cumsum([0, *chunks])) for chunks in image.chunks]
+    blocks = [
+        ((rows, columns), block)
+        for rows, line in zip(spans[0], image.to_delayed(), strict=True)
+        for columns, block in zip(spans[1], line, strict=True)
     ]
-    shape = (len(operators), 2, 3, *shape)
-    blocks = [da.from_delayed(part, shape, dtype=complex) for part in parts]
-    return sum(blocks[1:], start=blocks[0]).compute()
+    parts = dask.compute(
+        *(
+            dask.delayed(process_block)(block, transform, where, terms)
+            for where, block in blocks
+        )
+    )
+    shape = (len(transform.waves), 2, len(terms), *transform.coarse.shape)
+    total = np.zeros(shape, complex)
+    for (where, _), part in zip(blocks, parts, strict=True):
+        met = tuple(transform.met_by(axis, where[axis]) for axis in (0, 1))
+        total[(..., *met)] += part
+    return total
 
 
 def _spans(edges: np.ndarray) -> list[slice]:
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
-def _part(operators: list, rows: slice, columns: slice) -> list:
-    """The operators' columns that meet one block of the image."""
-    return [
-        (tuple(a[:, rows] for a in along_y), tuple(a[:, columns] for a in along_x))
-        for along_y, along_x in operators
-    ]
-
-
-def process_block(block: np.ndarray, operators: list) -> np.ndarray:
-    """Contribution of one block of the image to all components."""
+def process_block(
+    block: np.ndarray,
+    transform: _Transform,
+    where: tuple[slice, slice],
+    terms: Terms,
+) -> np.ndarray:
+    """Contribution of one block of the image to the coarse positions it meets."""
     finite = np.isfinite(block)
     values = np.where(finite, block, 0).astype(float)
     weights = None if finite.all() else finite.astype(float)
-    return np.stack(
-        [
-            np.stack([_project(values, operator), _project(weights, operator)])
-            for operator in operators
-        ]
-    )
-
-
-def _project(values: np.ndarray | None, operator: tuple) -> np.ndarray:
-    """(A_y V A_xᵀ, A_y V dA_xᵀ, dA_y V A_xᵀ); `None` stands for V = 1 everywhere."""
-    (along_y, along_y_slope), (along_x, along_x_slope) = operator
-    if values is None:
-        y, dy, x, dx = (
-            np.asarray(a.sum(axis=1)).ravel()
-            for a in (along_y, along_y_slope, along_x, along_x_slope)
+    result = []
+    for gx, gy in transform.waves:
+        along_y = transform.operators(0, where[0], gy, {y for y, _ in terms})
+        along_x = transform.operators(1, where[1], gx, {x for _, x in terms})
+        result.append(
+            [
+                _project(values, along_y, along_x, terms),
+                _project(weights, along_y, along_x, terms),
+            ]
         )
-        return np.stack([np.outer(y, x), np.outer(y, dx), np.outer(dy, x)])
-    # The longer products run over the image rows once for the value and once
-    # for the slope; what is left is small.
-    first, slope = along_y @ values, along_y_slope @ values
-    return np.stack(
-        [
-            (along_x @ first.T).T,
-            (along_x_slope @ first.T).T,
-            (along_x @ slope.T).T,
-        ]
-    )
+    return np.array(result)
+
+
+def _project(
+    values: np.ndarray | None, along_y: dict, along_x: dict, terms: Terms
+) -> list[np.ndarray]:
+    """A_y V A_xᵀ for each term; `None` stands for V = 1 everywhere."""
+    if values is None:
+        sums_y, sums_x = (
+            {order: np.asarray(a.sum(axis=1)).ravel() for order, a in along.items()}
+            for along in (along_y, along_x)
+        )
+        return [np.outer(sums_y[y], sums_x[x]) for y, x in terms]
+    # The image is real: two real products cost half of a complex one.
+    lines = {
+        order: a.real @ values + 1j * (a.imag @ values) for order, a in along_y.items()
+    }
+    return [(along_x[x] @ lines[y].T).T for y, x in terms]

@@ -10,18 +10,20 @@ import numpy.typing as npt
 from hyperspy_t2t.calibration import ImageGrid
 
 Array = npt.NDArray[np.floating]
+_MARGIN = 12
+"""Samples put around a field; what lies beyond them weighs below 1e-6 inside."""
 
 
 @dataclass(frozen=True)
 class SplineField:
-    """Fields on a coarse grid as cubic B-splines; mirrored beyond its border.
+    """Fields on a coarse grid as cubic B-splines; constant beyond its border.
 
     Parameters
     ----------
     grid
         Where the samples are.
     coefficients
-        B-spline coefficients, shape (n, ny, nx).
+        B-spline coefficients, one more on each side, shape (n, ny + 2, nx + 2).
     """
 
     grid: ImageGrid
@@ -29,13 +31,18 @@ class SplineField:
 
     @classmethod
     def through(cls, grid: ImageGrid, samples: Array) -> "SplineField":
-        """Splines through `samples`, shape (n, ny, nx)."""
+        """Splines through `samples`, shape (n, ny, nx).
+
+        At the border they go straight on: a field of constant slope is met exactly.
+        """
         from scipy.ndimage import spline_filter
 
-        return cls(
-            grid,
-            np.stack([spline_filter(field, 3, mode="mirror") for field in samples]),
-        )
+        inner = slice(_MARGIN - 1, 1 - _MARGIN)
+        coefficients = [
+            spline_filter(np.pad(field, _MARGIN, mode="reflect", reflect_type="odd"), 3)
+            for field in samples
+        ]
+        return cls(grid, np.stack(coefficients)[:, inner, inner])
 
     def on_grid(self, grid: ImageGrid) -> Array:
         """Values on the pixels of a finer grid, shape (n, *grid.shape)."""
@@ -49,7 +56,7 @@ class SplineField:
                 position / self.grid.pixel_size[axis], self.grid.shape[axis]
             )
             rows = np.repeat(np.arange(grid.shape[axis]), 4)
-            shape = (grid.shape[axis], self.grid.shape[axis])
+            shape = (grid.shape[axis], self.grid.shape[axis] + 2)
             operators.append(csr_array((weight.ravel(), (rows, index.ravel())), shape))
         along_y, along_x = operators
         return np.stack(
@@ -73,9 +80,9 @@ class SplineField:
 
 
 def _basis(position: Array, size: int) -> tuple[npt.NDArray[np.intp], Array]:
-    """Mirrored indices and cubic B-spline weights, both of shape (m, 4)."""
+    """Indices of coefficients and cubic B-spline weights, both of shape (m, 4)."""
     position = np.clip(position, 0, size - 1)
-    first = np.floor(position).astype(np.intp)
+    first = np.minimum(np.floor(position).astype(np.intp), size - 2)
     t = position - first
     weight = np.stack(
         [
@@ -86,7 +93,4 @@ def _basis(position: Array, size: int) -> tuple[npt.NDArray[np.intp], Array]:
         ],
         axis=-1,
     )
-    index = first[:, None] + np.arange(-1, 3)
-    period = 2 * (size - 1)
-    index = np.abs(index) % period
-    return np.where(index >= size, period - index, index), weight
+    return first[:, None] + np.arange(4), weight

@@ -33,8 +33,8 @@ class RegionSpots:
         Measured length over that of the bulk, 1 where it has no solution.
     area
         In nm².
-    touches_border
-        Whether the region reaches the border of the image.
+    sides
+        How many of the four sides of the image the region reaches.
     """
 
     g: Array
@@ -43,7 +43,7 @@ class RegionSpots:
     score: float
     scale: float
     area: float
-    touches_border: bool
+    sides: int
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:
     The region with the largest product of quality (its best two signal-to-noise
     ratios, in decades, and the score of its solution), the square root of its
     area, exp(−10 |scale − 1|), since a substrate is closest to its bulk lattice,
-    and 1.5 if it reaches the border of the image, as a substrate does. Regions with
-    a phase go before others.
+    and 1 + ½ (sides of the image that it reaches): a substrate fills one side and
+    parts of two. Regions with a phase go before others.
     """
 
     def merit(label: int) -> float:
@@ -140,17 +140,16 @@ def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:
         # Beyond a thousand, more signal makes no better standard.
         quality = np.log10(1 + min(strong, 1000.0)) * (0.2 + region.score)
         bulk = np.exp(-10 * abs(region.scale - 1))
-        place = 1.5 if region.touches_border else 1.0
+        place = 1 + 0.5 * region.sides
         return float(quality * np.sqrt(region.area) * bulk * place)
 
     indexed = [key for key, region in regions.items() if region.score > 0]
     label = max(indexed or regions, key=lambda key: (merit(key), -key))
     region = regions[label]
-    where = "reaches the border" if region.touches_border else "inside the image"
     return label, (
         f"largest merit {merit(label):.3g} of {len(regions)} regions: area "
         f"{region.area:.4g} nm², score {region.score:.2f}, scale {region.scale:.4f}, "
-        f"{where}"
+        f"reaches {region.sides} sides of the image"
     )
 
 

@@ -1,0 +1,100 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Strain and displacement at pixels from fields on coarse grids."""
+
+import numpy as np
+import pytest
+
+from hyperspy_t2t import frames
+from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.data.displacements import GaussianBump, strained
+from hyperspy_t2t.strain.maps import LatticeField, displacement_block, strain_block
+
+GRID = ImageGrid((70, 90), (0.06, 0.05), (-1.0, 3.0))
+COARSE = ImageGrid((40, 50), (69 * 0.06 / 39, 89 * 0.05 / 49), (-1.0, 3.0))
+FIRST = strained(0.2, -0.1, 0.05, rotation=20, origin=(4.0, 0.0))
+SECOND = FIRST + GaussianBump((0.1, -0.05), (5.0, 1.0), 1.2)
+
+
+def points(grid: ImageGrid) -> np.ndarray:
+    return grid.to_nm(*np.indices(grid.shape))
+
+
+def lattice_field(field, members=(1,), amplitude=None) -> LatticeField:
+    at = points(COARSE)
+    return LatticeField.from_samples(
+        COARSE,
+        members,
+        np.moveaxis(field.displacement(at), -1, 0),
+        np.moveaxis(field.gradient(at), (-2, -1), (0, 1)),
+        np.ones(COARSE.shape) if amplitude is None else amplitude,
+    )
+
+
+def two_regions() -> np.ndarray:
+    labels = np.ones(GRID.shape, np.int32)
+    labels[:, 40:] = 2
+    labels[10:20, 30:50] = 0
+    labels[50:, :5] = 3
+    return labels
+
+
+@pytest.mark.parametrize("convention", frames.CONVENTIONS)
+def test_strain_is_the_truth_of_each_region(convention: str) -> None:
+    labels = two_regions()
+    fields = [lattice_field(FIRST, (1,)), lattice_field(SECOND, (2, 7))]
+    strain = strain_block(labels, GRID, fields, convention=convention)
+    assert strain.shape == (4, *GRID.shape) and strain.dtype == np.float32
+    for label, field in ((1, FIRST), (2, SECOND)):
+        here = labels == label
+        truth = frames.strain_components(
+            field.deformation_gradient(points(GRID)[here]), convention=convention
+        )
+        np.testing.assert_allclose(strain[:, here], truth, atol=3e-4)
+    assert np.isnan(strain[:, (labels == 0) | (labels == 3)]).all()
+
+
+def test_displacement_is_the_truth_of_each_region() -> None:
+    labels = two_regions()
+    fields = [lattice_field(FIRST, (1,)), lattice_field(SECOND, (2,))]
+    u = displacement_block(labels, GRID, fields)
+    for label, field in ((1, FIRST), (2, SECOND)):
+        here = labels == label
+        truth = field.displacement(points(GRID)[here]).T
+        np.testing.assert_allclose(u[:, here], truth, atol=1e-4)
+    assert np.isnan(u[:, (labels == 0) | (labels == 3)]).all()
+
+
+def test_a_block_of_the_image_gives_the_same() -> None:
+    labels, fields = two_regions(), [lattice_field(SECOND, (1, 2))]
+    part = slice(13, 60), slice(7, 77)
+    whole = strain_block(labels, GRID, fields, convention="reference")
+    block = strain_block(
+        labels[part], GRID.window(*part), fields, convention="reference"
+    )
+    np.testing.assert_allclose(block, whole[(slice(None), *part)], atol=1e-6)
+
+
+def test_faint_fringes_carry_no_strain() -> None:
+    amplitude = np.ones(COARSE.shape)
+    amplitude[:, 25:] = 0.01
+    strain = strain_block(
+        np.ones(GRID.shape, int),
+        GRID,
+        [lattice_field(FIRST, amplitude=amplitude)],
+        convention="reference",
+    )
+    assert np.isfinite(strain[:, :, :40]).all() and np.isnan(strain[:, :, 50:]).all()
+
+
+def test_displacement_continues_along_its_slope_beyond_the_image() -> None:
+    field = lattice_field(FIRST)
+    outside = np.array([[-2.0, -3.0], [12.0, 1.0], [5.0, 9.0]])
+    np.testing.assert_allclose(
+        field.displacement_at(outside).T, FIRST.displacement(outside), atol=1e-3
+    )
+    np.testing.assert_allclose(
+        field.gradient_at(outside).T.reshape(-1, 2, 2),
+        FIRST.gradient(outside),
+        atol=1e-6,
+    )
