@@ -33,12 +33,21 @@ def deformation_gradient(displacement_gradient: Array) -> Array:
     displacement_gradient
         β[..., i, j] = ∂u_i/∂r_j taken at image positions, shape (..., 2, 2).
     """
-    return np.linalg.inv(np.eye(2) - displacement_gradient)
+    return _inverse(np.eye(2) - displacement_gradient)
 
 
 def displacement_gradient(deformation: Array) -> Array:
     """β = ∂u/∂r = I − F⁻¹, the inverse of :func:`deformation_gradient`."""
-    return np.eye(2) - np.linalg.inv(deformation)
+    return np.eye(2) - _inverse(deformation)
+
+
+def _inverse(matrix: Array) -> Array:
+    """Inverse of matrices (..., 2, 2) in closed form, for millions of pixels."""
+    (a, b), (c, d) = np.moveaxis(matrix, (-2, -1), (0, 1))
+    adjugate = np.empty(np.shape(matrix))
+    adjugate[..., 0, 0], adjugate[..., 1, 1] = d, a
+    adjugate[..., 0, 1], adjugate[..., 1, 0] = -b, -c
+    return adjugate / (a * d - b * c)[..., None, None]
 
 
 def strain_components(
