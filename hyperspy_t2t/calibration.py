@@ -2,6 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """The door: what a signal must be before a kernel may take its numbers."""
 
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,7 +105,7 @@ class ImageGrid:
 
 def nanometres_per_unit(units: Any) -> float:
     """Length in nm of one of the `units` found in micrograph files."""
-    text = str(units).strip()
+    text = unicodedata.normalize("NFC", str(units)).strip()
     try:
         return _NANOMETRES[text.lower()]
     except KeyError:
@@ -138,9 +139,7 @@ def image_grid(signal: Any) -> ImageGrid:
 def check_single_image(signal: Any) -> None:
     """Raise a TypeError unless `signal` is one two-dimensional real image."""
     if isinstance(signal, (list, tuple)):
-        titles = ", ".join(
-            f"[{i}] {_title(item)}" for i, item in enumerate(signal)
-        )
+        titles = ", ".join(f"[{i}] {_title(item)}" for i, item in enumerate(signal))
         raise TypeError(
             f"Expected one image, got a list of {len(signal)} signals: {titles}. "
             "The file holds several; choose one, for example s = signals[0]."

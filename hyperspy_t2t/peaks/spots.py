@@ -153,7 +153,9 @@ def radial_floor(spectrum: Spectrum) -> Array:
     radius, step = _radius(spectrum)
     ring = (radius / (2 * step)).astype(np.intp)
     order = np.argsort(ring, axis=None, kind="stable")
-    parts = np.split(spectrum.power.ravel()[order], np.cumsum(np.bincount(ring.ravel())))
+    parts = np.split(
+        spectrum.power.ravel()[order], np.cumsum(np.bincount(ring.ravel()))
+    )
     medians = np.array([_noise_median(part) for part in parts[:-1]])
     smooth = np.interp(radius, (np.arange(len(medians)) + 0.5) * 2 * step, medians)
     return smooth / np.log(2)

@@ -10,7 +10,9 @@ _BORDER = 4
 """Pixels on both sides of a threshold in which the border may settle."""
 
 
-def intensity_classes(mean: Array, *, max_classes: int = 4) -> npt.NDArray[np.intp]:
+def intensity_classes(
+    mean: Array, *, contrast: float = 0.0, max_classes: int = 4
+) -> npt.NDArray[np.intp]:
     """Class of each pixel by its grey level, 0 for the darkest.
 
     Multi-Otsu thresholds for two to `max_classes` classes; the largest number is
@@ -23,13 +25,17 @@ def intensity_classes(mean: Array, *, max_classes: int = 4) -> npt.NDArray[np.in
     ----------
     mean
         Smooth grey levels, shape (ny, nx).
+    contrast
+        Range of grey levels of the image before smoothing. Steps below a
+        thirtieth of it are not taken for borders.
     max_classes
         Largest number of classes tried.
     """
     from skimage.filters import threshold_multiotsu
 
     low, high = np.percentile(mean, [0.05, 99.95])
-    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):
+    smallest = max(contrast / 30, 1e-9 * max(1.0, abs(low), abs(high)))
+    if high - low <= smallest:
         return np.zeros(mean.shape, np.intp)
     clipped = np.clip(mean, low, high)
     slope = np.hypot(*np.gradient(clipped))
@@ -39,9 +45,12 @@ def intensity_classes(mean: Array, *, max_classes: int = 4) -> npt.NDArray[np.in
         except ValueError:  # fewer grey levels than classes
             continue
         thresholds = _without_rims(clipped, slope, list(thresholds))
-        parts = [clipped > threshold for threshold in thresholds]
-        if parts and all(_edge_slope(part, slope) > 2.5 for part in parts):
-            return _settled(slope, np.digitize(clipped, thresholds))
+        found = np.digitize(clipped, thresholds)
+        levels = [np.median(clipped[found == k]) for k in np.unique(found)]
+        if min(np.diff(levels), default=0.0) < smallest:
+            continue
+        if all(_edge_slope(found > k, slope) > 2.5 for k in range(len(thresholds))):
+            return _settled(slope, found)
     return np.zeros(mean.shape, np.intp)
 
 

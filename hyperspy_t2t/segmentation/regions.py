@@ -9,7 +9,12 @@ import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.intensity import intensity_classes
-from hyperspy_t2t.segmentation.lattices import lattice_map, sampled_spots
+from hyperspy_t2t.segmentation.lattices import (
+    lattice_map,
+    sampled_spots,
+    without_border,
+    without_halos,
+)
 from hyperspy_t2t.strain.demodulation import local_amplitude
 
 Labels = npt.NDArray[np.int32]
@@ -60,29 +65,36 @@ def find_regions(
             f"{method!r}."
         )
     spots = sampled_spots(image, grid)
-    local = local_amplitude(image, grid, [], sigma=_smoothing(image, grid, spots))
-    pitch = max(local.grid.pixel_size)
+    sample = _central_tile(image)
+    sigma = _smoothing(grid, spots, noise_to_contrast(sample))
+    local = local_amplitude(image, grid, [], sigma=sigma)
     extent = np.prod([n * s for n, s in zip(grid.shape, grid.pixel_size, strict=True)])
     smallest = (min_area or 1e-3 * extent) / np.prod(local.grid.pixel_size)
     labels = (local.coverage > 0.1 * local.coverage.max()).astype(np.int32)
     if method != "lattice":
-        classes = intensity_classes(
-            _without_border(local.mean) if len(spots) else local.mean
-        )
+        mean = without_border(local.mean) if len(spots) else local.mean
+        classes = intensity_classes(mean, contrast=grey_range(sample))
         labels = split_regions(labels, classes, smallest=smallest, thinnest=1.5)
     if method != "threshold" and len(spots):
         lattices = lattice_map(image, grid, spots)
-        classes = _resampled(lattices.lattice, lattices.grid, local.grid)
+        index = np.ix_(*nearest_indices(lattices.grid, local.grid))
+        classes = without_halos(
+            labels, lattices.lattice[index], lattices.strength[index]
+        )
         # Lattices are seen through a Gaussian of two pixels of their grid.
-        thinnest = 3 * max(lattices.grid.pixel_size) / pitch
+        thinnest = 3 * max(lattices.grid.pixel_size) / max(local.grid.pixel_size)
         labels = split_regions(labels, classes, smallest=smallest, thinnest=thinnest)
     return CoarseRegions(local.grid, by_area(labels))
 
 
-def _smoothing(image: Any, grid: ImageGrid, spots: npt.NDArray[np.floating]) -> float:
+def _central_tile(image: Any) -> npt.NDArray[np.floating]:
+    """At most 512 × 512 pixels in the middle of an image."""
+    rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in image.shape)
+    return np.asarray(image[rows, columns], float)
+
+
+def _smoothing(grid: ImageGrid, spots: npt.NDArray[np.floating], noise: float) -> float:
     """Standard deviation in nm that averages over noise and the longest period."""
-    rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in grid.shape)
-    noise = noise_to_contrast(np.asarray(image[rows, columns], float))
     extent = max(n * s for n, s in zip(grid.shape, grid.pixel_size, strict=True))
     sigma = max(np.clip(50 * noise, 1, 3) * max(grid.pixel_size), extent / 1000)
     if len(spots):
@@ -90,26 +102,22 @@ def _smoothing(image: Any, grid: ImageGrid, spots: npt.NDArray[np.floating]) -> 
     return float(sigma)
 
 
-def _without_border(mean: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Local means whose border, where a cut Gaussian lets the lattice through, is
-    replaced by the values next to it."""
-    width = min(3, (min(mean.shape) - 1) // 2)
-    inner = mean[width:-width, width:-width] if width else mean
-    return np.pad(inner, width, mode="edge")
-
-
 def noise_to_contrast(image: npt.NDArray[np.floating]) -> float:
     """Standard deviation of pixel noise over the range of grey levels.
 
     The noise is estimated from the median absolute second difference along rows.
     """
-    values = image[np.isfinite(image)]
-    if image.shape[1] < 3 or not len(values):
+    contrast = grey_range(image)
+    if image.shape[1] < 3 or contrast == 0:
         return 0.0
     second = image[:, 2:] - 2 * image[:, 1:-1] + image[:, :-2]
-    noise = np.nanmedian(np.abs(second)) / (0.6745 * np.sqrt(6))
-    low, high = np.percentile(values, [1, 99])
-    return float(noise / (high - low)) if high > low else 0.0
+    return float(np.nanmedian(np.abs(second)) / (0.6745 * np.sqrt(6)) / contrast)
+
+
+def grey_range(image: npt.NDArray[np.floating]) -> float:
+    """Difference of the 99th and the first percentile of the finite grey levels."""
+    values = image[np.isfinite(image)]
+    return float(np.ptp(np.percentile(values, [1, 99]))) if len(values) else 0.0
 
 
 def split_regions(
@@ -187,13 +195,6 @@ def by_area(labels: npt.NDArray[np.integer]) -> Labels:
     new = np.zeros(len(values), np.int32)
     new[order] = np.arange(1, len(order) + 1)
     return new[inverse].reshape(labels.shape)
-
-
-def _resampled(
-    labels: npt.NDArray[np.integer], source: ImageGrid, target: ImageGrid
-) -> npt.NDArray[np.integer]:
-    """Nearest label of `source` at each pixel of `target`."""
-    return labels[np.ix_(*nearest_indices(source, target))]
 
 
 def nearest_indices(

@@ -49,8 +49,9 @@ def fractions_at(
         if grid != first:
             raise ValueError(
                 f"Expected all composition maps on the same axes; {element} has shape "
-                f"{grid.shape} and pixels of {grid.pixel_size} nm from {grid.origin} nm, "
-                f"{next(iter(grids))} {first.shape}, {first.pixel_size}, {first.origin}."
+                f"{grid.shape} and pixels of {grid.pixel_size} nm from {grid.origin} "
+                f"nm, {next(iter(grids))} {first.shape}, {first.pixel_size} and "
+                f"{first.origin}."
             )
     maps = {e: np.asarray(s.data, float) for e, s in composition.items()}
     check_fractions(maps)

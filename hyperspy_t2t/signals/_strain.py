@@ -194,8 +194,9 @@ def reference_box(
     if not inside:
         raise ValueError(
             f"Expected a reference within the image, x from {grid.origin[1]:.4g} to "
-            f"{corner[0]:.4g} nm and y from {grid.origin[0]:.4g} to {corner[1]:.4g} nm; "
-            f"got left={left:g}, top={top:g}, right={right:g}, bottom={bottom:g} nm."
+            f"{corner[0]:.4g} nm and y from {grid.origin[0]:.4g} to {corner[1]:.4g} "
+            f"nm; got left={left:g}, top={top:g}, right={right:g}, bottom={bottom:g} "
+            "nm."
         )
     return left, top, right, bottom
 

@@ -34,7 +34,6 @@ class FFTPeakSet(FlatTable, Signal1D):
     _signal_type = "fft_peak_set"
     _signal_dimension = 1
     _node = "FFTPeakSet"
-    _companions = ("Source.image", "Source.labels")
 
     def region(self, label: int) -> np.ndarray:
         """Rows of one region, shape (n, len(columns)); none if it is amorphous."""

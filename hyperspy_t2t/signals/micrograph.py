@@ -86,9 +86,12 @@ class Micrograph(PixelCompanions, Signal2D):
             self.data[frame], grid.window(*frame), method=method, min_area=min_area
         )
         labels = full_labels(self.data, grid, frame, coarse)
-        return self._segmented(labels, method, {"method": method, "min_area": min_area})
+        given = {"method": method, "min_area": min_area}
+        return self._segmented(labels, method, "segment", given)
 
-    def _segmented(self, labels: Any, method: str, parameters: dict) -> Any:
+    def _segmented(
+        self, labels: Any, method: str, operation: str, parameters: dict
+    ) -> Any:
         """A SegmentedImage of this image with `labels`."""
         segmentation = {
             "schema_version": 1,
@@ -98,7 +101,7 @@ class Micrograph(PixelCompanions, Signal2D):
         metadata = {
             **_convert.acquisition(self),
             "Segmentation": segmentation,
-            "Processing": processing(self, "segment", parameters),
+            "Processing": processing(self, operation, parameters),
         }
         title = self.metadata.General.title or "micrograph"
         return _convert.signal_of(

@@ -63,7 +63,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
 
         micrograph = Micrograph.from_signal(image)
         return micrograph._segmented(
-            values.astype(np.int32), "from_labels", {"method": "from_labels"}
+            values.astype(np.int32), "from_labels", "from_labels", {}
         )
 
     @property
@@ -179,8 +179,9 @@ class SegmentedImage(PixelCompanions, Signal2D):
         size, total = int(part.sum()), int((labels == label).sum())
         if not 0 < size < total:
             raise ValueError(
-                f"Expected a line through region {label}, got one from ({x0:g}, {y0:g}) "
-                f"to ({x1:g}, {y1:g}) nm that leaves it whole. See s.contours()."
+                f"Expected a line through region {label}, got one from "
+                f"({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) nm that leaves it whole. See "
+                "s.contours()."
             )
         new = int(self.region_labels.max()) + 1
         return self._with_labels(

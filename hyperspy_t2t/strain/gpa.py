@@ -54,7 +54,8 @@ def phase_field(
 
     The phase of the local component at g is φ₀ − 2π g·u. Its gradient follows
     from the complex field without unwrapping and without finite differences; its
-    mean over the reference corrects g; two g are inverted for ∂u/∂r.
+    mean over the reference corrects g; two g are inverted for ∂u/∂r. Where the image
+    border cuts the Gaussian, phase and gradient belong to its centre of weight.
 
     Parameters
     ----------
@@ -83,7 +84,8 @@ def phase_field(
             "region where both g are seen, or other g."
         )
     weight /= weight.sum()
-    slope = local.phase_gradient
+    shift, stretch = _centres_of_weight(grid, local.grid, resolution)
+    slope = local.phase_gradient / stretch
     refined_slope = (slope * weight).sum(axis=(2, 3))
     refined = g_vectors + refined_slope / (2 * np.pi)
     gradient = -np.einsum(
@@ -91,7 +93,9 @@ def phase_field(
         np.linalg.inv(refined),
         slope - refined_slope[:, :, None, None],
     ) / (2 * np.pi)
-    phase = _phases(local.component, local.grid, refined_slope, slope, inside)
+    phase_shift = (slope * shift).sum(axis=1)
+    component = local.component * np.exp(-1j * phase_shift)
+    phase = _phases(component, local.grid, refined_slope, slope, inside)
     displacement = -np.einsum("ik,kyx->iyx", np.linalg.inv(refined), phase)
     displacement /= 2 * np.pi
     # Zero in the reference, up to a vector of the lattice the two g span.
@@ -104,6 +108,39 @@ def phase_field(
         gradient,
         (amplitude / typical[:, None, None]).min(axis=0),
     )
+
+
+def _centres_of_weight(
+    grid: ImageGrid, coarse: ImageGrid, sigma: float
+) -> tuple[Array, Array]:
+    """How far the weight of a Gaussian is from its place, and how fast it follows.
+
+    Beyond the border of the image there is no weight. With C the weight along one
+    axis, its centre is at R + σ² C′/C, which moves by 1 + σ² (ln C)″ per R: at a
+    border by 1 − 2/π only.
+
+    Returns
+    -------
+    ndarray, ndarray
+        Shift (x, y) in nm and its rate ∂(centre)/∂R, both of shape (2, ny, nx).
+    """
+    from scipy.special import ndtr
+
+    shifts, rates = [], []
+    for axis in (1, 0):
+        step = grid.pixel_size[axis]
+        place = np.arange(coarse.shape[axis]) * coarse.pixel_size[axis]
+        before = (-0.5 * step - place) / sigma
+        after = ((grid.shape[axis] - 0.5) * step - place) / sigma
+        low, high = (np.exp(-0.5 * t**2) / np.sqrt(2 * np.pi) for t in (before, after))
+        weight = ndtr(after) - ndtr(before)
+        first = (low - high) / weight
+        second = (before * low - after * high) / weight
+        shape = (1, -1) if axis == 1 else (-1, 1)
+        shifts.append(np.broadcast_to((sigma * first).reshape(shape), coarse.shape))
+        rate = 1 + second - first**2
+        rates.append(np.broadcast_to(rate.reshape(shape), coarse.shape))
+    return np.stack(shifts), np.stack(rates)
 
 
 def check_g_vectors(g_vectors: Array, grid: ImageGrid) -> None:

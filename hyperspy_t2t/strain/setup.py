@@ -178,10 +178,9 @@ def choose_g_pair(region: RegionSpots) -> Array | None:
 
 
 def shares(region: RegionSpots, pair: Array) -> bool:
-    """Whether a region has spots close to both g, and close in the same way.
+    """Whether a region has spots close to both g: its lattice is slightly deformed.
 
-    Both offsets must come from one deformation that is small: a grain turned far
-    away may have some spot near one g by chance.
+    One would not do: a grain turned far away may have some spot near it by chance.
     """
     return all(offset is not None for offset in _offsets(region, pair))
 
