@@ -59,20 +59,13 @@ tables.write(HERE / "generated")
 plot_formats = [("png", 110)]
 plot_html_show_formats = False
 plot_html_show_source_link = False
-plot_rcparams = {
-    "axes.titlesize": 11,
-    "figure.constrained_layout.use": True,
-    "figure.figsize": (6, 4),
-    "font.size": 9,
-}
+plot_rcparams = {"axes.titlesize": 10, "font.size": 9}
 plot_apply_rcparams = True
 plot_pre_code = """
+__name__ = "__main__"
 import hyperspy.api as hs
-import matplotlib.pyplot as plt
-import numpy as np
 hs.preferences.General.show_progressbar = False
 """
-
 
 
 def escape_symbols(app, what, name, obj, options, lines):
@@ -119,14 +112,19 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
+    "capture_repr": (),  # only what is printed
     "write_computation_times": False,
-    # The short one first.
     "within_subsection_order": "FileNameSortKey",
 }
 
 # -- HTML --------------------------------------------------------------------
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_title = f"{project} {version}"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+# Pages without a section of their own need no section navigation.
+html_sidebars = {page: [] for page in ("getting_started", "conventions", "changes")}
 html_show_sourcelink = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

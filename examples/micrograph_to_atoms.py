@@ -23,11 +23,14 @@ atoms as ``model.extxyz``.
 # keeps its pixel size unless you ask for the same.
 
 import argparse
+import contextlib
+import io
 from pathlib import Path
 
 import hyperspy.api as hs
 import matplotlib.pyplot as plt
 import numpy as np
+
 from hyperspy_t2t import data
 from hyperspy_t2t.signals import Micrograph
 
@@ -101,7 +104,8 @@ print(f"          of nominally {x_axis.scale:.5g} × {y_axis.scale:.5g} {x_axis.
 
 def save(signal, name):
     path = args.output / f"{name}.{'zspy' if args.lazy else 'hspy'}"
-    signal.save(path, overwrite=True, show_progressbar=False)
+    with contextlib.redirect_stdout(io.StringIO()):  # no progress bars in the report
+        signal.save(path, overwrite=True)
     files.append(path)
 
 
@@ -202,7 +206,8 @@ def draw_spectrum(ax, label):
             )  # fmt: skip
     axis = " ".join(str(i) for i in best.zone_axis)
     ax.set(
-        xlim=(-reach, reach), ylim=(reach, -reach), xlabel="gx (1/nm)", ylabel="gy (1/nm)",
+        xlim=(-reach, reach), ylim=(reach, -reach),
+        xlabel="gx (1/nm)", ylabel="gy (1/nm)",
         title=f"Region {label}: {best.phase.name} [{axis}]",
     )  # fmt: skip
     ax.legend(loc="lower right", fontsize="small")
@@ -219,15 +224,11 @@ save_figure(figure, "spectra")
 # %%
 # Strain
 # ------
-# Strain is relative to the reference, whose own mean strain is zero by definition.
-# The atoms need to know what the reference is made of: if the automatic choice has
-# a lattice but no phase, the region with the best score takes its place.
+# Strain is relative to the reference, whose own mean strain is zero by definition. The
+# package says which region it took and why; ``peaks.gpa(reference=label)`` takes
+# another one.
 
 strain = peaks.gpa()
-if strain.reference_region not in indexed:
-    chosen = max(indexed, key=lambda k: peaks.best(k).score)
-    print(f"\nThe automatic reference, region {strain.reference_region}, has no phase.")
-    strain = peaks.gpa(reference=chosen)
 save(strain, "3_strain")
 
 print(f"\nReference region {strain.reference_region}:")
@@ -304,8 +305,8 @@ print(f"\nAtoms     {model.n_atoms}, {formula}, calibration {args.calibration!r}
 if args.calibration == "reference":
     print(
         f"          The pixel size of the file is off: lengths were changed by "
-        f"{stretch:+.2f} %,\n          so that region {strain.reference_region} has the "
-        "lattice of the bulk."
+        f"{stretch:+.2f} %,\n          so that region {strain.reference_region} has "
+        "the lattice of the bulk."
     )
 
 # %%

@@ -21,8 +21,9 @@ import time
 import hyperspy.api as hs
 import matplotlib.pyplot as plt
 import numpy as np
-from hyperspy_t2t import data
 from scipy.spatial import cKDTree
+
+from hyperspy_t2t import data
 
 hs.preferences.General.show_progressbar = False
 image = data.scene("quantum_well", dose=2000.0, seed=1)
@@ -141,9 +142,8 @@ columns = np.unique(positions.round(5), axis=0)
 distance, _ = cKDTree(np.asarray(truth.columns)[:, :2]).query(columns)
 print(f"{len(columns)} columns, {len(truth.columns)} in truth")
 print(f"distance to the true column: median {1000 * np.median(distance):.2f} pm")
-print(
-    f"                             99 % below {1000 * np.percentile(distance, 99):.2f} pm"
-)
+worst = np.percentile(distance, 99)
+print(f"                             99 % below {1000 * worst:.2f} pm")
 
 figure, (left, middle, right) = plt.subplots(
     1, 3, figsize=(14, 4), layout="constrained"

@@ -38,9 +38,14 @@ def spectrum(ax, peaks, label, reach):
     power = peaks.power_spectrum(label)
     levels = np.log10(np.maximum(power.data, 1e-12))
     image(ax, power, levels, vmin=np.median(levels))
-    ax.scatter(*peaks.region(label)[:, :2].T, s=50, facecolors="none", edgecolors=COLOUR)
+    ax.scatter(
+        *peaks.region(label)[:, :2].T, s=50, facecolors="none", edgecolors=COLOUR
+    )
     ax.set(
-        xlim=(-reach, reach), ylim=(reach, -reach), xlabel="gx (1/nm)", ylabel="gy (1/nm)"
+        xlim=(-reach, reach),
+        ylim=(reach, -reach),
+        xlabel="gx (1/nm)",
+        ylabel="gy (1/nm)",
     )
 
 

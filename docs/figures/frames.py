@@ -8,9 +8,16 @@ from hyperspy_t2t import frames
 def arrow(ax, start, end, text=None, offset=(0, 0), colour="black", **options):
     ax.add_patch(
         FancyArrowPatch(
-            start, end, arrowstyle="-|>", mutation_scale=14, color=colour,
-            shrinkA=0, shrinkB=0, linewidth=1.6, **options,
-        )  # fmt: skip
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=14,
+            color=colour,
+            shrinkA=0,
+            shrinkB=0,
+            linewidth=1.6,
+            **options,
+        )
     )
     if text:
         ax.text(*np.add(end, offset), text, color=colour, ha="center", va="center")
@@ -22,7 +29,7 @@ def frame(ax, title):
 
 
 figure, (first, second, third) = plt.subplots(
-    1, 3, figsize=(12, 4.4), layout="constrained"
+    1, 3, figsize=(9.5, 3.6), layout="constrained"
 )
 
 frame(first, "Image frame and rotation")
@@ -49,14 +56,14 @@ first.text(
 frame(second, "Reference R is imaged at r = R + u")
 deformation = frames.rotation_2d(np.radians(8)) @ np.diag([1.15, 1.05])
 lattice = np.stack(np.meshgrid(np.arange(4), np.arange(4)), -1).reshape(-1, 2) * 2.1
-reference = lattice + (0.6, 1.2)
+reference = lattice + np.array([0.6, 1.2])
 image = lattice @ deformation.T + (1.6, 0.2)
 second.scatter(*reference.T, s=45, facecolors="none", edgecolors="0.5", label="R")
 second.scatter(*image.T, s=30, color="tab:blue", label="r")
 for start, end in zip(reference, image, strict=True):
     arrow(second, start, end, colour="tab:red", alpha=0.6)
 middle = 0.5 * (reference[5] + image[5])
-second.text(*(middle + (0, -0.75)), "u", color="tab:red", size=13)
+second.text(*(middle - np.array([0, 0.75])), "u", color="tab:red", size=13)
 second.legend(loc="lower left", ncols=2, bbox_to_anchor=(0.12, -0.03), frameon=False)
 
 frame(third, "Zone axis: against the beam")

@@ -26,7 +26,8 @@ drawing.image(left, image, np.sqrt(np.maximum(image.data, 0)))
 drawing.outlines(left, regions)
 for label, best in found.items():
     left.text(
-        *centres[label], f"{label}: {best.phase.name}\n{axis_text(best)}\n{best.score:.2f}",
+        *centres[label],
+        f"{label}: {best.phase.name}\n{axis_text(best)}\n{best.score:.2f}",
         color=drawing.COLOUR, ha="center", va="center", size=8, weight="bold",
         bbox={"facecolor": "black", "alpha": 0.7, "linewidth": 0},
     )  # fmt: skip

@@ -26,6 +26,8 @@ def strain_conventions():
     for name, deformation in cases.items():
         for convention in frames.CONVENTIONS:
             *strain, turn = frames.strain_components(deformation, convention=convention)
-            numbers = [f"{100 * value + 0.0:.2f}" for value in strain]
-            yield name, f"``{convention}``", *numbers, f"{np.degrees(turn) + 0.0:.2f}"
+            numbers = [100 * value for value in strain] + [np.degrees(turn)]
+            # Adding zero makes −0 plain.
+            numbers = [f"{np.round(value, 2) + 0.0:.2f}" for value in numbers]
+            yield name, f"``{convention}``", *numbers
             name = ""

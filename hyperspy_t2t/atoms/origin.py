@@ -75,7 +75,10 @@ def cell_origin(
     trial = np.stack(np.meshgrid(fraction, fraction, indexing="ij"), -1).reshape(-1, 2)
     trial = trial @ in_plane
     correlation = (np.exp(-2j * np.pi * (trial @ g.T)) @ product).real
-    t = trial[correlation.argmax()]
+    # A centred lattice has several equal maxima: the first is taken, not the one
+    # that rounding favours.
+    best = correlation >= correlation.max() - 1e-6 * np.abs(correlation).max()
+    t = trial[best.argmax()]
     for _ in range(20):
         wave = product * np.exp(-2j * np.pi * (g @ t))
         slope = (-2j * np.pi * wave @ g).real

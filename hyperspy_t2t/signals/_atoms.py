@@ -89,6 +89,12 @@ def atoms_of_strain(
             )
             atoms[label] = _region_atoms(measured, source, thickness, contrast)
     _warn(skipped, atoms)
+    if calibration == "reference" and strain.reference_region not in atoms:
+        raise ValueError(
+            f"Expected a reference with a phase for calibration='reference', got region "
+            f"{strain.reference_region} without one. Choose another with "
+            "gpa(reference=...), or calibration='nominal'."
+        )
     given = {
         "thickness": thickness,
         "composition": "None" if composition is None else list(composition),

@@ -178,7 +178,7 @@ def _navigator_drops() -> Iterator[None]:
 def user_level() -> int:
     """Stack level, for a warning of the caller, of the code that uses HyperSpy."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals["__name__"].split(".")[0] in _INNER:
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _INNER:
         frame, level = frame.f_back, level + 1
     return level
 

@@ -16,7 +16,12 @@ from hyperspy_t2t.signals._companions import as_dask, small_or_dask
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.strain.demodulation import coarse_grid
-from hyperspy_t2t.strain.gpa import PhaseField, check_g_vectors, phase_field
+from hyperspy_t2t.strain.gpa import (
+    PhaseField,
+    check_g_vectors,
+    check_resolution,
+    phase_field,
+)
 from hyperspy_t2t.strain.maps import FAINTEST, LatticeField, strain_block
 from hyperspy_t2t.strain.setup import (
     NARROWEST,
@@ -59,6 +64,12 @@ def gpa_by_hand(
     domain = Domain(1, (1,), pair, "chosen by the user", noise_area)
     shortest = np.linalg.norm(pair, axis=1).min()
     sigma = _resolution(resolution, 1 / (2 * np.pi * NARROWEST * shortest))
+    if 2 * noise_amplitude(domain, sigma) >= 1:
+        raise ValueError(
+            f"Expected g-vectors of fringes that stand above the noise, got "
+            f"{pair.tolist()} 1/nm, where the reference shows none. Look for its peaks "
+            "in s.power_spectrum()."
+        )
     given = {
         "g_vectors": pair,
         "reference": "whole image" if box is None else np.array(box),
@@ -299,6 +310,7 @@ def measure_domain(
     source: Source, domain: Domain, sigma: float, box: Box | None
 ) -> PhaseField:
     """Phase field of one domain; its reference is its region, cut by a box."""
+    check_resolution(sigma, domain.g_vectors, source.grid)
     coarse = coarse_grid(source.grid, sigma)
     rows, columns = nearest_indices(source.grid, coarse)
     labels = np.asarray(source.labels[rows, :][:, columns])

@@ -13,6 +13,8 @@ from hyperspy_t2t.strain.demodulation import local_spectrum
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
+_WHOLE = 0.977
+"""Weight of a Gaussian that is cut at two standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +97,39 @@ def phase_field(
     ) / (2 * np.pi)
     phase_shift = (slope * shift).sum(axis=1)
     component = local.component * np.exp(-1j * phase_shift)
-    phase = _phases(component, local.grid, refined_slope, slope, inside)
+    seen = _away_from_border(local.coverage)
+    known = inside & seen if (inside & seen).any() else inside
+    phase = _phases(component, local.grid, refined_slope, slope, known)
     displacement = -np.einsum("ik,kyx->iyx", np.linalg.inv(refined), phase)
     displacement /= 2 * np.pi
     # Zero in the reference, up to a vector of the lattice the two g span.
     displacement -= (displacement * weight).sum(axis=(1, 2))[:, None, None]
     typical = (amplitude * weight).sum(axis=(1, 2))
+    relative = (amplitude / typical[:, None, None]).min(axis=0)
+    nearest = _nearest(seen)
     return PhaseField(
         local.grid,
         refined,
         displacement,
-        gradient,
-        (amplitude / typical[:, None, None]).min(axis=0),
+        gradient[(..., *nearest)],
+        relative[nearest],
+    )
+
+
+def _away_from_border(coverage: Array) -> Mask:
+    """Places two standard deviations or more from the border and from missing pixels.
+
+    Nearer to it the Gaussian is cut, and neighbouring spots leak into the phase.
+    """
+    return coverage > min(_WHOLE, 0.999 * coverage.max())
+
+
+def _nearest(mask: Mask) -> tuple[npt.NDArray[np.intp], ...]:
+    """Rows and columns of the place of a mask nearest to each place."""
+    from scipy.ndimage import distance_transform_edt
+
+    return tuple(
+        distance_transform_edt(~mask, return_distances=False, return_indices=True)
     )
 
 
@@ -151,6 +174,8 @@ def check_g_vectors(g_vectors: Array, grid: ImageGrid) -> None:
             "Expected two g-vectors (gx, gy) in 1/nm, shape (2, 2), got shape "
             f"{g_vectors.shape}."
         )
+    if not np.isfinite(g_vectors).all():
+        raise ValueError(f"Expected finite g-vectors, got {g_vectors.tolist()} 1/nm.")
     nyquist = 0.5 / np.array(grid.pixel_size)[::-1]
     if np.any(np.abs(g_vectors) >= nyquist):
         raise ValueError(
@@ -165,6 +190,24 @@ def check_g_vectors(g_vectors: Array, grid: ImageGrid) -> None:
         raise ValueError(
             "Expected two g-vectors more than 6° apart, got "
             f"{g_vectors.tolist()} 1/nm. Choose two that are not parallel."
+        )
+
+
+def check_resolution(resolution: float, g_vectors: Array, grid: ImageGrid) -> None:
+    """Raise a ValueError unless the Gaussian suits the fringes and the image.
+
+    Below 1/(π |g|) its transform, of standard deviation 1/(2πσ), reaches the zero
+    frequency at two standard deviations; above a quarter of the image nothing is
+    resolved.
+    """
+    finest = float(1 / (np.pi * np.linalg.norm(g_vectors, axis=1).min()))
+    sides = [n * step for n, step in zip(grid.shape, grid.pixel_size, strict=True)]
+    coarsest = 0.25 * min(sides)
+    if not finest <= resolution <= coarsest:
+        raise ValueError(
+            "Expected a resolution (standard deviation of the average) from "
+            f"{finest:.3g} nm, where the mask would reach the zero frequency, to "
+            f"{coarsest:.3g} nm, a quarter of the image; got {resolution:.3g} nm."
         )
 
 
@@ -202,10 +245,6 @@ def _phases(
 
 def _continued(phase: Array, slope: Array, position: Array, inside: Mask) -> Array:
     """Phase whose outside values continue the nearest inside ones along their slope."""
-    from scipy.ndimage import distance_transform_edt
-
-    nearest = tuple(
-        distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    )
+    nearest = _nearest(inside)
     step = position - position[nearest]
     return phase[nearest] + (slope[nearest] * step).sum(axis=-1)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from hyperspy_t2t.composition.alloy import check_fractions, draw_elements
 
-
 weights = st.lists(st.integers(0, 50), min_size=2, max_size=4).filter(any)
 
 

@@ -31,9 +31,7 @@ def waves(
 
 
 def disk(shape: tuple[int, int], pixel: tuple[float, float], radius: float):
-    y, x = (
-        (np.arange(n) - n / 2) * s for n, s in zip(shape, pixel, strict=True)
-    )
+    y, x = ((np.arange(n) - n / 2) * s for n, s in zip(shape, pixel, strict=True))
     return np.hypot(y[:, None], x) < radius
 
 

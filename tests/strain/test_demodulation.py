@@ -9,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.strain.demodulation import coarse_grid, local_amplitude, local_spectrum
+from hyperspy_t2t.strain.demodulation import (
+    coarse_grid,
+    local_amplitude,
+    local_spectrum,
+)
 
 GRID = ImageGrid((61, 83), (0.05, 0.03), (-2.0, 11.0))
 G = np.array([[2.3, -1.1], [0.0, 3.7]])
@@ -116,9 +120,7 @@ def test_phase_gradient_of_a_strained_wave_is_exact(strain: float) -> None:
     # Rounded to the leakage of −g and to where the Gaussian ends.
     np.testing.assert_allclose(slope - expected[:, None, None], 0, atol=5e-3)
     damped = np.exp(-2 * (np.pi * sigma) ** 2 * ((stretched - g) ** 2).sum())
-    np.testing.assert_allclose(
-        local.amplitude[0][inside], 1.25 * damped, rtol=1e-3
-    )
+    np.testing.assert_allclose(local.amplitude[0][inside], 1.25 * damped, rtol=1e-3)
     phase = np.angle(local.component[0][inside])
     at = positions(local.grid)[inside]
     difference = phase - (at @ (2 * np.pi * (stretched - g)) + 0.4)

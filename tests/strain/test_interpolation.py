@@ -46,7 +46,7 @@ def test_a_constant_slope_is_exact_up_to_the_border_and_held_beyond() -> None:
     last = COARSE.to_nm(COARSE.shape[0] - 1, COARSE.shape[1] - 1)
     at = np.random.default_rng(5).uniform(COARSE.to_nm(0, 0), last, (300, 2))
     np.testing.assert_allclose(field.at(at)[0], at @ [3, -7], atol=1e-9)
-    beyond = field.at(last + [[1.0, 0.3]])[0]
+    beyond = field.at(last[None] + np.array([1.0, 0.3]))[0]
     np.testing.assert_allclose(beyond, last @ [3, -7], atol=1e-9)
 
 

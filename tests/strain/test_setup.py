@@ -100,10 +100,8 @@ def test_regions_that_share_a_lattice_form_a_domain() -> None:
         4: spots(turned(27), area=50.0),
         5: spots(LATTICE[:1]),
     }
-    first, second = choose_domains(regions)
-    assert (first.reference, first.members) == (1, (1, 2, 5)) or (
-        first.members == (1, 2)
-    )
+    first, second = choose_domains(regions)  # 5 shows too little to be measured
+    assert (first.reference, first.members) == (1, (1, 2))
     assert (second.reference, second.members) == (3, (3, 4))
     for domain in (first, second):
         assert shares(regions[domain.reference], domain.g_vectors)
@@ -129,13 +127,10 @@ def test_sharing_needs_a_small_offset(
     assert shares(region, LATTICE[:2]) is expected
 
 
-def test_a_grain_turned_far_may_not_share_by_chance() -> None:
-    """A square lattice turned by 85° has spots near both g, but turned by −5°."""
+def test_a_square_lattice_turned_by_85_degrees_is_turned_by_minus_5() -> None:
     square = np.array([[3.0, 0.0], [0.0, 3.0]])
-    region = spots(square @ rotation_2d(np.deg2rad(85)).T)
-    assert shares(region, square)  # the same lattice, turned by −5°
-    mixed = np.array([[3.0, 0.42], [0.42, 3.0]])  # one by +8°, the other by −8°
-    assert shares(spots(mixed), square)  # is a shear of 16 %, allowed
+    assert shares(spots(square @ rotation_2d(np.deg2rad(85)).T), square)
+    assert not shares(spots(square @ rotation_2d(np.deg2rad(45)).T), square)
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.1, 0.14])
