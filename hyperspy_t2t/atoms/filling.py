@@ -47,6 +47,7 @@ def fill_region(
     displacement: Callable[[Array], Array],
     gradient: Callable[[Array], Array],
     inside: Callable[[Array], npt.NDArray[np.bool_]],
+    seed: int = 0,
 ) -> RegionAtoms:
     """All atoms of a crystal whose imaged position lies in a region.
 
@@ -67,6 +68,8 @@ def fill_region(
         See :func:`~hyperspy_t2t.atoms.placement.deformed_positions`.
     inside
         Whether imaged positions (n, 2) in nm lie in the region.
+    seed
+        Of the random numbers that occupy mixed and partly empty sites.
     """
     parts = shortest_period(cell, phase)
     period = cell.period / parts
@@ -76,7 +79,8 @@ def fill_region(
             f"Expected a thickness of at least one period of {phase.name} along "
             f"{cell.zone_axis.tolist()}, {period:.4g} nm; got {thickness:g} nm."
         )
-    reference, depth, site = _columns(cell, phase, origin, outline)
+    sites = mixed_sites(phase)
+    reference, depth, site = _columns(cell, sites.fractional, origin, outline)
     unique = depth < period * (1 - 1e-6)
     reference, depth, site = reference[unique], depth[unique], site[unique]
     position, converged = deformed_positions(reference, displacement, gradient)
@@ -86,12 +90,59 @@ def fill_region(
     atoms = np.concatenate(
         [np.repeat(position[kept], repeats, axis=0), z.reshape(-1, 1)], axis=1
     )
-    numbers = np.repeat(phase.numbers[site[kept]], repeats)
-    return RegionAtoms(atoms, numbers.astype(np.int64), repeats * period, lost)
+    numbers = sites.draw(np.repeat(site[kept], repeats), np.random.default_rng(seed))
+    filled = numbers > 0
+    return RegionAtoms(atoms[filled], numbers[filled], repeats * period, lost)
+
+
+@dataclass(frozen=True)
+class MixedSites:
+    """Places of a cell and what may sit on each.
+
+    Parameters
+    ----------
+    fractional
+        Coordinates of the places, shape (n, 3).
+    numbers
+        Atomic numbers of the choices at each place, 0 for none, shape (n, k).
+    level
+        Cumulative occupancies of the choices, the last one 1, shape (n, k).
+    """
+
+    fractional: Array
+    numbers: npt.NDArray[np.int64]
+    level: Array
+
+    def draw(
+        self, site: npt.NDArray[np.intp], random: np.random.Generator
+    ) -> npt.NDArray[np.int64]:
+        """Atomic number at each of many places by index, 0 where it stays empty."""
+        if self.numbers.shape[1] == 1:
+            return self.numbers[site, 0]
+        choice = (random.random(len(site))[:, None] >= self.level[site]).sum(axis=1)
+        return self.numbers[site, np.minimum(choice, self.numbers.shape[1] - 1)]
+
+
+def mixed_sites(phase: CrystalPhase) -> MixedSites:
+    """Sites of a phase with those on one place put together."""
+    difference = phase.fractional[:, None] - phase.fractional[None]
+    same = np.abs(difference - np.rint(difference)).max(axis=-1) < 1e-4
+    first = same.argmax(axis=1)
+    places = np.unique(first)
+    choices = [np.flatnonzero(first == place) for place in places]
+    full = all(len(c) == 1 for c in choices) and np.all(phase.occupancy > 1 - 1e-6)
+    width = 1 if full else max(map(len, choices)) + 1
+    numbers = np.zeros((len(places), width), np.int64)
+    level = np.ones((len(places), width))
+    for row, members in enumerate(choices):
+        numbers[row, : len(members)] = phase.numbers[members]
+        occupied = np.cumsum(phase.occupancy[members])
+        level[row, : len(members)] = occupied / max(1.0, occupied[-1])
+    return MixedSites(phase.fractional[places], numbers, level)
 
 
 def _columns(
-    cell: VirtualCell, phase: CrystalPhase, origin: Array, outline: Array
+    cell: VirtualCell, fractional: Array, origin: Array, outline: Array
 ) -> tuple[Array, Array, npt.NDArray[np.intp]]:
     """R (n, 2) in nm, depth in one zone axis period and site of all columns."""
     index = (outline - origin) @ np.linalg.inv(cell.in_plane)
@@ -104,10 +155,10 @@ def _columns(
     lattice = i[:, None] * cell.basis[0] + j[:, None] * cell.basis[1]
     reference = (
         origin + (lattice @ cell.projection.T)[:, None]
-        + (phase.fractional @ cell.projection.T)[None]
+        + (fractional @ cell.projection.T)[None]
     )  # fmt: skip
-    depth = (lattice @ cell.depth)[:, None] + (phase.fractional @ cell.depth)[None]
+    depth = (lattice @ cell.depth)[:, None] + (fractional @ cell.depth)[None]
     # A hair below the period counts as zero, or rounding would split a layer.
     depth = (depth + 1e-6 * cell.period) % cell.period - 1e-6 * cell.period
-    site = np.broadcast_to(np.arange(len(phase.numbers)), depth.shape)
+    site = np.broadcast_to(np.arange(len(fractional)), depth.shape)
     return reference.reshape(-1, 2), depth.ravel(), site.ravel()

@@ -90,3 +90,17 @@ def cell_origin(
         if np.linalg.norm(step) < 1e-9:
             break
     return t
+
+
+def correlation(
+    components: npt.NDArray[np.complexfloating],
+    structure_factors: npt.NDArray[np.complexfloating],
+    g: Array,
+    origin: Array,
+) -> float:
+    """Correlation of the image with the projected structure laid at an origin.
+
+    Parameters are those of :func:`cell_origin`; `origin` is (x, y) in nm.
+    """
+    wave = np.exp(-2j * np.pi * (g @ origin))
+    return float((components.conj() * structure_factors * wave).real.sum())

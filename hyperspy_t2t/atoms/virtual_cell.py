@@ -2,7 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """The cell that was measured: exact in the image plane, bulk along the beam."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +86,11 @@ def virtual_cell(
     depth = 0.1 * orientation[2] @ phase.lattice.T
     basis = _completed_basis(zone_axis)
     return VirtualCell(projection, depth, zone_axis, _reduced(basis, projection))
+
+
+def turned_about_beam(cell: VirtualCell) -> VirtualCell:
+    """The cell after half a turn about the beam: the same spots, the other polarity."""
+    return replace(cell, projection=-cell.projection)
 
 
 def _completed_basis(axis: Indices) -> Indices:

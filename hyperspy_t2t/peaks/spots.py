@@ -68,8 +68,8 @@ def find_spots(
     false_alarms
         Expected number of false spots per spectrum of pure noise.
     min_d, max_d
-        Shortest and longest period looked for, in nm; ``max_d=None`` allows an
-        eighth of the extent of the window.
+        Shortest and longest period looked for, in nm; ``max_d=None`` allows a
+        fifth of the extent of the window.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def find_spots(
         return np.empty((0, len(SPOT_COLUMNS)))
     spectrum = region_spectrum(prepared[0], window, pixel_size)
     extent = np.sqrt(window.sum() * np.prod(pixel_size))
-    limits = (1 / (max_d or extent / 8.0), 1 / min_d)
+    limits = (1 / (max_d or extent / 5.0), 1 / min_d)
     rows, columns, floor = _significant_maxima(spectrum, limits, false_alarms)
     if not len(rows):
         return np.empty((0, len(SPOT_COLUMNS)))

@@ -63,7 +63,7 @@ class PhaseSolution:
 
     @property
     def scale(self) -> float:
-        """Measured length divided by true length: 1.03 when pixels are labelled 3 % large."""
+        """Measured length over true length: 1.03 for pixels labelled 3 % too large."""
         return float(np.sqrt(np.linalg.det(self.distortion)))
 
     @property

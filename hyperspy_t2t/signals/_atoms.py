@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from hyperspy_t2t.atoms.filling import RegionAtoms, fill_region
-from hyperspy_t2t.atoms.origin import cell_origin, lattice_components
-from hyperspy_t2t.atoms.virtual_cell import VirtualCell, virtual_cell
+from hyperspy_t2t.atoms.origin import cell_origin, correlation, lattice_components
+from hyperspy_t2t.atoms.virtual_cell import VirtualCell, turned_about_beam, virtual_cell
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.peaks.spots import prepare
 from hyperspy_t2t.peaks.window import region_window
@@ -23,6 +23,7 @@ from hyperspy_t2t.signals._companions import user_level
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import solutions_of
 from hyperspy_t2t.signals._source import RegionImage, Source
+from hyperspy_t2t.signals._strain import field_of_region
 from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
 from hyperspy_t2t.strain.maps import LatticeField
 
@@ -73,25 +74,25 @@ def atoms_of_strain(
     atoms: dict[int, RegionAtoms] = {}
     correction = np.eye(2)
     skipped: list[int] = []
-    fields = strain._fields()
-    for name, domain in strain._domains().items():
+    for domain in strain._domains().values():
         for label in np.asarray(domain["members"]).tolist():
             solution = next(iter(solutions_of(phases, label)), None)
             if solution is None or label not in boxes:
                 skipped.append(label)
                 continue
             region = source.region(label, boxes[label])
-            cell = measured_cell(solution, region, fields[name], domain)
+            field = field_of_region(domain, source, label)
+            cell = measured_cell(solution, region, field, domain)
             if label == strain.reference_region and calibration == "reference":
                 correction = np.linalg.inv(image_distortion(cell, solution))
             measured = MeasuredRegion(
-                label, boxes[label], region, cell, solution, fields[name]
+                label, boxes[label], region, cell, solution, field
             )
-            atoms[label] = _region_atoms(measured, source, thickness, contrast)
+            atoms[label] = _region_atoms(measured, source, thickness, contrast, seed)
     _warn(skipped, atoms)
     if calibration == "reference" and strain.reference_region not in atoms:
         raise ValueError(
-            f"Expected a reference with a phase for calibration='reference', got region "
+            "Expected a reference with a phase for calibration='reference', got region "
             f"{strain.reference_region} without one. Choose another with "
             "gpa(reference=...), or calibration='nominal'."
         )
@@ -140,7 +141,11 @@ def image_distortion(cell: VirtualCell, solution: PhaseSolution) -> np.ndarray:
 
 
 def _region_atoms(
-    measured: MeasuredRegion, source: Source, thickness: float, contrast: str
+    measured: MeasuredRegion,
+    source: Source,
+    thickness: float,
+    contrast: str,
+    seed: int,
 ) -> RegionAtoms:
     """Atoms of one region."""
     mask = source.mask(measured.label, measured.box)
@@ -151,15 +156,17 @@ def _region_atoms(
     def inside(positions: np.ndarray) -> np.ndarray:
         return _in_mask(mask, grid, positions)
 
+    origin, cell = region_origin(measured, contrast)
     return fill_region(
-        measured.cell,
+        cell,
         measured.solution.crystal,
-        origin=region_origin(measured, contrast),
+        origin=origin,
         thickness=thickness,
         outline=edge - field.displacement_at(edge).T,
         displacement=field.displacement_at,
         gradient=field.gradient_at,
         inside=inside,
+        seed=seed + measured.label,
     )
 
 
@@ -179,8 +186,15 @@ def _in_mask(mask: np.ndarray, grid: ImageGrid, positions: np.ndarray) -> np.nda
     return result
 
 
-def region_origin(measured: MeasuredRegion, contrast: str) -> np.ndarray:
-    """Origin of a region's cell in the undeformed frame, (x, y) in nm."""
+def region_origin(
+    measured: MeasuredRegion, contrast: str
+) -> tuple[np.ndarray, VirtualCell]:
+    """Origin of a region's cell in the undeformed frame, in nm, and the cell.
+
+    Spots do not tell a crystal from the same crystal turned by 180° about the beam.
+    In a polar one the two lay different pictures over the image: the cell returned
+    is the one that fits better.
+    """
     solution, region, cell = measured.solution, measured.region, measured.cell
     hkl = np.unique(solution.hkl[solution.matched], axis=0)
     hkl = hkl[[tuple(row) > (0, 0, 0) for row in hkl.tolist()]]
@@ -189,19 +203,21 @@ def region_origin(measured: MeasuredRegion, contrast: str) -> np.ndarray:
     prepared = prepare(region.image, window)
     if prepared is None:
         raise ValueError("Expected grey values that vary in an indexed region.")
-    values = prepared[0]
     rows, columns = _most_weighted(window)
     positions = region.grid.to_nm(rows, columns)
     components = lattice_components(
-        values[rows, columns], positions, measured.field.displacement_at, g
+        prepared[0][rows, columns], positions, measured.field.displacement_at, g
     )
-    sign = -1.0 if contrast == "dark" else 1.0
-    return cell_origin(
-        sign * components,
-        projected_structure_factor(solution.crystal, hkl),
-        g,
-        cell.in_plane,
-    )
+    components = components * (-1.0 if contrast == "dark" else 1.0)
+    factors = projected_structure_factor(solution.crystal, hkl)
+    turned = turned_about_beam(cell)
+    fits = [
+        (cell_origin(components, s, g, c.in_plane), s, c)
+        for s, c in ((factors, cell), (factors.conj(), turned))
+    ]
+    upright, other = (correlation(components, s, g, t) for t, s, _ in fits)
+    best = fits[1] if other > upright * (1 + 1e-6) else fits[0]
+    return best[0], best[2]
 
 
 def _most_weighted(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

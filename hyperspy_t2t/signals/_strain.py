@@ -15,6 +15,11 @@ from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import as_dask, small_or_dask
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.strain.continuation import (
+    core,
+    linear_continuation,
+    nearest_known,
+)
 from hyperspy_t2t.strain.demodulation import coarse_grid
 from hyperspy_t2t.strain.gpa import (
     PhaseField,
@@ -312,8 +317,7 @@ def measure_domain(
     """Phase field of one domain; its reference is its region, cut by a box."""
     check_resolution(sigma, domain.g_vectors, source.grid)
     coarse = coarse_grid(source.grid, sigma)
-    rows, columns = nearest_indices(source.grid, coarse)
-    labels = np.asarray(source.labels[rows, :][:, columns])
+    labels = coarse_labels(source, coarse)
     reference = labels == domain.reference
     if box is not None:
         position = coarse.to_nm(*np.indices(coarse.shape))
@@ -325,18 +329,9 @@ def measure_domain(
         source.grid,
         domain.g_vectors,
         resolution=sigma,
-        reference=_core(reference),
+        reference=core(reference),
         inside=np.isin(labels, domain.members),
     )
-
-
-def _core(mask: np.ndarray) -> np.ndarray:
-    """The part of a mask away from its outline, where averages see nothing else."""
-    from scipy.ndimage import distance_transform_edt
-
-    depth = distance_transform_edt(np.pad(mask, 1, constant_values=False))[1:-1, 1:-1]
-    # Two pixels of the coarse grid are one standard deviation of the average.
-    return mask & (depth > min(4.0, 0.5 * depth.max()))
 
 
 def _domain_to_dict(domain: Domain, sigma: float, field: PhaseField) -> dict:
@@ -361,6 +356,37 @@ def field_of(domain: dict) -> LatticeField:
         np.asarray(domain["members"]),
         np.asarray(domain["displacement"]),
         np.asarray(domain["gradient"]),
+        np.asarray(domain["amplitude"]),
+        faintest=float(domain["faintest"]),
+    )
+
+
+def coarse_labels(source: Source, coarse: ImageGrid) -> np.ndarray:
+    """Label at each place of a coarse grid."""
+    rows, columns = nearest_indices(source.grid, coarse)
+    return np.asarray(source.labels[rows, :][:, columns])
+
+
+def field_of_region(domain: dict, source: Source, label: int) -> LatticeField:
+    """Field of a stored domain as one of its regions alone has it.
+
+    An average across a border mixes two lattices. What the inside of the region
+    says is continued to its border, so that its atoms follow its own lattice.
+    """
+    grid = ImageGrid.from_dict(domain["grid"])
+    inside = coarse_labels(source, grid) == label
+    if not inside.any():
+        return field_of(domain)
+    known = core(inside)
+    gradient = np.asarray(domain["gradient"])
+    displacement = linear_continuation(
+        np.asarray(domain["displacement"]), gradient, grid, known
+    )
+    return LatticeField.from_samples(
+        grid,
+        (label,),
+        displacement,
+        gradient[(..., *nearest_known(known))],
         np.asarray(domain["amplitude"]),
         faintest=float(domain["faintest"]),
     )

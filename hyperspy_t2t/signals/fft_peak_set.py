@@ -12,6 +12,7 @@ from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import ComputesCarried, del_item, user_level
 from hyperspy_t2t.signals._peaks import COLUMNS, peak_set
+from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import (
     candidates,
@@ -344,6 +345,7 @@ class FFTPeakSet(FlatTable, Signal1D):
         g_vectors: Any = "auto",
         resolution: float | str = "auto",
         convention: str = "reference",
+        show_progressbar: bool | None = None,
     ) -> "StrainMap":  # noqa: F821
         """Strain, rotation and displacement by geometric phase analysis.
 
@@ -362,6 +364,9 @@ class FFTPeakSet(FlatTable, Signal1D):
             Standard deviation in nm of the Gaussian that averages the phases.
         convention
             "reference", "gpa" or "polar".
+        show_progressbar
+            Whether work on a lazy image shows how far it is; None means HyperSpy's
+            preference.
 
         Returns
         -------
@@ -370,13 +375,14 @@ class FFTPeakSet(FlatTable, Signal1D):
         """
         from hyperspy_t2t.signals._strain import gpa_of_peaks
 
-        return gpa_of_peaks(
-            self,
-            reference=reference,
-            g_vectors=g_vectors,
-            resolution=resolution,
-            convention=convention,
-        )
+        with progressbar(self, show_progressbar, description="gpa"):
+            return gpa_of_peaks(
+                self,
+                reference=reference,
+                g_vectors=g_vectors,
+                resolution=resolution,
+                convention=convention,
+            )
 
     def _warn_of_solutions(self, operation: str) -> None:
         if self.metadata.has_item("Phases"):

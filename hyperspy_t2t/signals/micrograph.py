@@ -11,6 +11,7 @@ from hyperspy_t2t.calibration import ImageGrid, image_grid
 from hyperspy_t2t.segmentation.regions import Method
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import PixelCompanions, as_dask
+from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._provenance import processing
 
 
@@ -51,6 +52,7 @@ class Micrograph(PixelCompanions, Signal2D):
         method: Method = "auto",
         *,
         min_area: float | None = None,
+        show_progressbar: bool | None = None,
     ) -> "SegmentedImage":  # noqa: F821
         """Divide the image into regions of equal grey level and lattice.
 
@@ -61,6 +63,9 @@ class Micrograph(PixelCompanions, Signal2D):
             "lattice".
         min_area
             Smallest region in nm²; by default a thousandth of the image.
+        show_progressbar
+            Whether work on a lazy image shows how far it is; None means HyperSpy's
+            preference.
 
         Returns
         -------
@@ -81,10 +86,11 @@ class Micrograph(PixelCompanions, Signal2D):
         grid = image_grid(self)
         if min_area is not None and not min_area > 0:
             raise ValueError(f"Expected min_area above 0 nm², got {min_area}.")
-        frame = valid_frame(self.data)
-        coarse = find_regions(
-            self.data[frame], grid.window(*frame), method=method, min_area=min_area
-        )
+        with progressbar(self, show_progressbar, description="segment"):
+            frame = valid_frame(self.data)
+            coarse = find_regions(
+                self.data[frame], grid.window(*frame), method=method, min_area=min_area
+            )
         labels = full_labels(self.data, grid, frame, coarse)
         given = {"method": method, "min_area": min_area}
         return self._segmented(labels, method, "segment", given)
@@ -136,6 +142,7 @@ class Micrograph(PixelCompanions, Signal2D):
         reference: Any = None,
         resolution: float | str = "auto",
         convention: str = "reference",
+        show_progressbar: bool | None = None,
     ) -> "StrainMap":  # noqa: F821
         """Strain by geometric phase analysis with g-vectors chosen by hand.
 
@@ -151,6 +158,9 @@ class Micrograph(PixelCompanions, Signal2D):
             "auto" takes the width of the Fourier mask from |g|.
         convention
             "reference", "gpa" or "polar", see the page on conventions.
+        show_progressbar
+            Whether work on a lazy image shows how far it is; None means HyperSpy's
+            preference.
 
         Returns
         -------
@@ -158,13 +168,14 @@ class Micrograph(PixelCompanions, Signal2D):
         """
         from hyperspy_t2t.signals._strain import gpa_by_hand
 
-        return gpa_by_hand(
-            self,
-            g_vectors=g_vectors,
-            reference=reference,
-            resolution=resolution,
-            convention=convention,
-        )
+        with progressbar(self, show_progressbar, description="gpa"):
+            return gpa_by_hand(
+                self,
+                g_vectors=g_vectors,
+                reference=reference,
+                resolution=resolution,
+                convention=convention,
+            )
 
 
 class LazyMicrograph(LazySignal2D, Micrograph):

@@ -16,6 +16,7 @@ from hyperspy_t2t.signals._companions import (
     as_dask,
     carried,
 )
+from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import Source
 
@@ -224,6 +225,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         false_alarms: float = 0.01,
         min_d: float = 0.05,
         max_d: float | None = None,
+        show_progressbar: bool | None = None,
         **kwargs: Any,
     ) -> "FFTPeakSet":  # noqa: F821
         """Peaks of the Fourier spectrum of each region (not of the image itself).
@@ -236,8 +238,11 @@ class SegmentedImage(PixelCompanions, Signal2D):
         false_alarms
             Expected number of false peaks per region of pure noise.
         min_d, max_d
-            Shortest and longest period in nm; the longest is by default an eighth
+            Shortest and longest period in nm; the longest is by default a fifth
             of the region.
+        show_progressbar
+            Whether work on a lazy image shows how far it is; None means HyperSpy's
+            preference.
 
         Returns
         -------
@@ -254,9 +259,10 @@ class SegmentedImage(PixelCompanions, Signal2D):
             )
         from hyperspy_t2t.signals._peaks import peaks_of_regions
 
-        return peaks_of_regions(
-            self, false_alarms=false_alarms, min_d=min_d, max_d=max_d
-        )
+        with progressbar(self, show_progressbar, description="find_peaks"):
+            return peaks_of_regions(
+                self, false_alarms=false_alarms, min_d=min_d, max_d=max_d
+            )
 
     def plot(self, *args: Any, outlines: bool = True, **kwargs: Any) -> None:
         """Plot the image with the outlines of its regions.

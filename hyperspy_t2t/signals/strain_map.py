@@ -11,6 +11,7 @@ from hyperspy.signals import LazySignal2D, Signal2D
 from hyperspy_t2t.calibration import image_grid
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import ComputesCarried, PixelCompanions
+from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.signals._strain import COMPONENTS, by_blocks, field_of
 
@@ -116,6 +117,7 @@ class StrainMap(PixelCompanions, Signal2D):
         seed: int = 0,
         calibration: str = "nominal",
         contrast: str = "bright",
+        show_progressbar: bool | None = None,
     ) -> "AtomicModel":  # noqa: F821
         """Build the atomic model of what was imaged.
 
@@ -139,6 +141,9 @@ class StrainMap(PixelCompanions, Signal2D):
             distortion that follow from it.
         contrast
             "bright" if atoms are bright (HAADF), "dark" if they are dark.
+        show_progressbar
+            Whether work on a lazy image shows how far it is; None means HyperSpy's
+            preference.
 
         Returns
         -------
@@ -146,14 +151,15 @@ class StrainMap(PixelCompanions, Signal2D):
         """
         from hyperspy_t2t.signals._atoms import atoms_of_strain
 
-        return atoms_of_strain(
-            self,
-            thickness,
-            composition=composition,
-            seed=seed,
-            calibration=calibration,
-            contrast=contrast,
-        )
+        with progressbar(self, show_progressbar, description="to_atoms"):
+            return atoms_of_strain(
+                self,
+                thickness,
+                composition=composition,
+                seed=seed,
+                calibration=calibration,
+                contrast=contrast,
+            )
 
     def plot(self, *args: Any, **kwargs: Any) -> None:
         """Plot with a diverging map centred on zero, unless told otherwise."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.strain.continuation import linear_continuation, nearest_known
 from hyperspy_t2t.strain.demodulation import local_spectrum
 
 Array = npt.NDArray[np.floating]
@@ -106,7 +107,7 @@ def phase_field(
     displacement -= (displacement * weight).sum(axis=(1, 2))[:, None, None]
     typical = (amplitude * weight).sum(axis=(1, 2))
     relative = (amplitude / typical[:, None, None]).min(axis=0)
-    nearest = _nearest(seen)
+    nearest = nearest_known(seen)
     return PhaseField(
         local.grid,
         refined,
@@ -122,15 +123,6 @@ def _away_from_border(coverage: Array) -> Mask:
     Nearer to it the Gaussian is cut, and neighbouring spots leak into the phase.
     """
     return coverage > min(_WHOLE, 0.999 * coverage.max())
-
-
-def _nearest(mask: Mask) -> tuple[npt.NDArray[np.intp], ...]:
-    """Rows and columns of the place of a mask nearest to each place."""
-    from scipy.ndimage import distance_transform_edt
-
-    return tuple(
-        distance_transform_edt(~mask, return_distances=False, return_indices=True)
-    )
 
 
 def _centres_of_weight(
@@ -229,22 +221,17 @@ def _phases(
     """
     from skimage.restoration import unwrap_phase
 
-    rows, columns = np.indices(grid.shape)
-    position = grid.to_nm(rows, columns) - grid.to_nm(0, 0)
-    phases = []
-    for value, mean, gradient in zip(component, mean_slope, slope, strict=True):
-        wrapped = np.angle(value * np.exp(-1j * (position @ mean)))
-        if inside.all():
-            phases.append(unwrap_phase(wrapped))
-            continue
-        phase = unwrap_phase(np.ma.masked_array(wrapped, ~inside)).filled(0.0)
-        excess = np.moveaxis(gradient, 0, -1) - mean
-        phases.append(_continued(phase, excess, position, inside))
-    return np.stack(phases)
-
-
-def _continued(phase: Array, slope: Array, position: Array, inside: Mask) -> Array:
-    """Phase whose outside values continue the nearest inside ones along their slope."""
-    nearest = _nearest(inside)
-    step = position - position[nearest]
-    return phase[nearest] + (slope[nearest] * step).sum(axis=-1)
+    position = grid.to_nm(*np.indices(grid.shape)) - grid.to_nm(0, 0)
+    ramps = np.moveaxis(position @ mean_slope.T, -1, 0)
+    wrapped = np.angle(component * np.exp(-1j * ramps))
+    if inside.all():
+        return np.stack([unwrap_phase(phase) for phase in wrapped])
+    phases = np.stack(
+        [
+            unwrap_phase(np.ma.masked_array(phase, ~inside)).filled(0.0)
+            for phase in wrapped
+        ]
+    )
+    return linear_continuation(
+        phases, slope - mean_slope[:, :, None, None], grid, inside
+    )

@@ -191,3 +191,23 @@ def test_too_thin() -> None:
     phase = library_phase("Si diamond")
     with pytest.raises(ValueError, match=r"one period of Si .*0.384 nm; got 0.1 nm"):
         filled(phase, (1, 1, 0), Uniform(), thickness=0.1)
+
+
+def test_mixed_sites_hold_one_atom_each():
+    silicon = library_phase("Si diamond")
+    count = len(silicon.numbers)
+    alloy = CrystalPhase(
+        "SiGe",
+        silicon.cell,
+        np.repeat([14, 32], count),
+        np.tile(silicon.fractional, (2, 1)),
+        occupancy=np.repeat([0.6, 0.3], count),
+    )
+    pure = filled(silicon, (1, 1, 0), strained())
+    mixed = filled(alloy, (1, 1, 0), strained())
+    total = len(pure.numbers)
+    for number, share in ((14, 0.6), (32, 0.3)):
+        found = np.count_nonzero(mixed.numbers == number)
+        assert abs(found - share * total) < 5 * np.sqrt(share * (1 - share) * total)
+    distance, _ = cKDTree(mixed.positions).query(mixed.positions, k=2)
+    assert distance[:, 1].min() > 0.2

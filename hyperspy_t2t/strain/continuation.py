@@ -1,0 +1,56 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Fields continued from where they are known to where they are not."""
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.calibration import ImageGrid
+
+Array = npt.NDArray[np.floating]
+Mask = npt.NDArray[np.bool_]
+
+
+def nearest_known(known: Mask) -> tuple[npt.NDArray[np.intp], ...]:
+    """Rows and columns of the known place nearest to each place."""
+    from scipy.ndimage import distance_transform_edt
+
+    return tuple(
+        distance_transform_edt(~known, return_distances=False, return_indices=True)
+    )
+
+
+def core(mask: Mask, *, depth: float = 4.0) -> Mask:
+    """Part of a mask at least `depth` pixels, or half its depth, from its outline.
+
+    Two pixels of the coarse grid are one standard deviation of the average: four
+    away from the outline a phase sees nothing else.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    distance = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    return mask & (distance > min(depth, 0.5 * distance.max()))
+
+
+def linear_continuation(
+    values: Array, slopes: Array, grid: ImageGrid, known: Mask
+) -> Array:
+    """Values whose unknown places continue the nearest known ones along their slope.
+
+    Parameters
+    ----------
+    values
+        Shape (n, ny, nx).
+    slopes
+        (∂/∂x, ∂/∂y) of each value in 1/nm, shape (n, 2, ny, nx).
+    grid
+        Where the places are.
+    known
+        Where the values count, shape (ny, nx); not empty.
+    """
+    nearest = nearest_known(known)
+    position = np.moveaxis(grid.to_nm(*np.indices(grid.shape)), -1, 0)
+    step = position - position[(slice(None), *nearest)]
+    return values[(slice(None), *nearest)] + np.einsum(
+        "ijyx,jyx->iyx", slopes[(..., *nearest)], step
+    )
