@@ -19,7 +19,7 @@ from hyperspy_t2t.phases.indexing import nearest_reflection
 from hyperspy_t2t.phases.reflections import projected_structure_factor
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._companions import user_level
+from hyperspy_t2t.signals._companions import in_memory, user_level
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import solutions_of
 from hyperspy_t2t.signals._source import RegionImage, Source
@@ -69,7 +69,7 @@ def atoms_of_strain(
     """The AtomicModel of all indexed regions of a strain map."""
     _check(strain, thickness, calibration, contrast)
     source: Source = strain._source()
-    phases = strain.metadata.Phases.as_dictionary()
+    phases = in_memory(strain.metadata.Phases)
     boxes = source.boxes()
     atoms: dict[int, RegionAtoms] = {}
     correction = np.eye(2)

@@ -43,6 +43,13 @@ def as_dask(array: Any) -> Any:
     return da.from_array(array, chunks=chunks, name=False)
 
 
+def in_memory(node: Any) -> dict:
+    """A metadata node as plain dicts and numpy arrays, read all at once."""
+    import dask
+
+    return dask.compute(node.as_dictionary())[0]
+
+
 def small_or_dask(array: np.ndarray) -> Any:
     """An array as it is if copying it costs nothing, else wrapped in dask."""
     return array if array.nbytes < _SMALL else as_dask(array)

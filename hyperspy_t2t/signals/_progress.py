@@ -7,6 +7,9 @@ from typing import Any
 
 from dask.callbacks import Callback
 
+DELAY = 0.5
+"""Seconds before a bar appears: quick work shows none."""
+
 
 @contextmanager
 def progressbar(signal: Any, show: bool | None, *, description: str):
@@ -26,7 +29,8 @@ def progressbar(signal: Any, show: bool | None, *, description: str):
         return
     from tqdm.auto import tqdm
 
-    with tqdm(desc=description, unit="task", total=0) as bar, _Tasks(bar):
+    options = {"desc": description, "unit": "task", "total": 0, "delay": DELAY}
+    with tqdm(**options) as bar, _Tasks(bar):
         yield
 
 
@@ -39,7 +43,6 @@ class _Tasks(Callback):
 
     def _start_state(self, dsk: Any, state: dict) -> None:
         self.bar.total += sum(len(state[key]) for key in ("ready", "waiting"))
-        self.bar.refresh()
 
     def _posttask(self, *args: Any) -> None:
         self.bar.update(1)

@@ -10,7 +10,12 @@ from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
 
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._companions import ComputesCarried, del_item, user_level
+from hyperspy_t2t.signals._companions import (
+    ComputesCarried,
+    del_item,
+    in_memory,
+    user_level,
+)
 from hyperspy_t2t.signals._peaks import COLUMNS, peak_set
 from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._provenance import processing
@@ -276,7 +281,7 @@ class FFTPeakSet(FlatTable, Signal1D):
                 "Expected indexed peaks, got peaks without phases. Call "
                 "peaks.index_phases([...]) first."
             )
-        return stored.as_dictionary()
+        return in_memory(stored)
 
     @property
     def candidates(self) -> list[Any]:

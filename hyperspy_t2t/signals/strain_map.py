@@ -10,7 +10,7 @@ from hyperspy.signals import LazySignal2D, Signal2D
 
 from hyperspy_t2t.calibration import image_grid
 from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._companions import ComputesCarried, PixelCompanions
+from hyperspy_t2t.signals._companions import ComputesCarried, PixelCompanions, in_memory
 from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.signals._strain import COMPONENTS, by_blocks, field_of
@@ -100,7 +100,7 @@ class StrainMap(PixelCompanions, Signal2D):
         }
 
     def _domains(self) -> dict[str, dict]:
-        return self.metadata.Strain.domains.as_dictionary()
+        return in_memory(self.metadata.Strain.domains)
 
     def _fields(self) -> dict[str, Any]:
         return {name: field_of(domain) for name, domain in self._domains().items()}

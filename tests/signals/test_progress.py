@@ -6,6 +6,7 @@ import hyperspy.api as hs
 import pytest
 
 from hyperspy_t2t.data import scene
+from hyperspy_t2t.signals import _progress
 
 
 @pytest.fixture
@@ -13,7 +14,8 @@ def lazy_image():
     return scene("two_layers", shape=(160, 192)).as_lazy(chunks=(80, 96))
 
 
-def test_one_bar_for_all_computations_of_a_step(lazy_image, capfd):
+def test_one_bar_for_all_computations_of_a_step(lazy_image, capfd, monkeypatch):
+    monkeypatch.setattr(_progress, "DELAY", 0)
     segmented = lazy_image.segment(show_progressbar=True)
     shown = capfd.readouterr().err
     assert shown.count("segment:") >= 1
