@@ -20,7 +20,7 @@ from hyperspy_t2t.phases.matching import (
 
 Array = npt.NDArray[np.floating]
 MIN_D = 0.06
-"""Shortest lattice spacing in nm that takes part in indexing."""
+"""Shortest period in nm of the spots that take part in indexing."""
 FAINT = 0.05
 """Reflections below this share of the strongest are not looked for."""
 FAINT_SNR = 15.0
@@ -101,9 +101,11 @@ def index_region(
     spots, representative = _independent(g, std, snr)
     if len(spots.g) < 2:
         return []
+    # Reflections of a crystal that is imaged too small lie outside the spots.
+    shortest = MIN_D * (1 - tolerances.scale - tolerances.distortion)
     found = []
     for number, phase in enumerate(phases):
-        for axis, hkl, pattern in zone_patterns(phase, max_index):
+        for axis, hkl, pattern in zone_patterns(phase, max_index, shortest):
             match = match_zone(spots, pattern, tolerances)
             if match is not None and (match.reflection >= 0).sum() >= FEWEST:
                 found.append((match.score, number, axis, hkl, match))
@@ -118,14 +120,15 @@ def index_region(
 def _independent(g: Array, std: Array, snr: Array) -> tuple[Spots, Array]:
     """One spot of each Friedel pair, and which of them stands for each spot.
 
-    The second result is signed and counts from 1: −k means the partner of spot k.
+    The second result is signed and counts from 1: −k means the partner of spot k,
+    0 a spot of too short a period.
     """
     upper = (g[:, 0] > 0) | ((g[:, 0] == 0) & (g[:, 1] > 0))
     folded = np.where(upper[:, None], g, -g)
     order = np.argsort(-snr, kind="stable")
     chosen: list[int] = []
     representative = np.zeros(len(g), int)
-    for i in order:
+    for i in order[np.linalg.norm(g[order], axis=1) <= 1 / MIN_D]:
         for k, j in enumerate(chosen):
             for sign in (1, -1):
                 if np.hypot(*(folded[i] - sign * folded[j])) < 1e-6 + 2 * std[i]:
@@ -139,9 +142,11 @@ def _independent(g: Array, std: Array, snr: Array) -> tuple[Spots, Array]:
 
 
 def zone_patterns(
-    phase: CrystalPhase, max_index: int
+    phase: CrystalPhase, max_index: int, min_d: float = MIN_D
 ) -> list[tuple[npt.NDArray, npt.NDArray, ZonePattern]]:
     """(zone axis, hkl, in-plane pattern) of each family of zone axes, both ways.
+
+    Reflections go down to a lattice spacing of `min_d` in nm.
 
     A zone seen from the other side is its mirror image, which for a zone without
     a mirror line is another pattern.
@@ -152,7 +157,7 @@ def zone_patterns(
         zone_reflections,
     )
 
-    table = reflection_table(phase, min_d_nm=MIN_D)
+    table = reflection_table(phase, min_d_nm=min_d)
     patterns = []
     for axis in zone_axes(phase, max_index=max_index):
         zone = zone_reflections(table, axis)
@@ -178,7 +183,7 @@ def _solution(
     representative: npt.NDArray,
 ) -> RegionSolution:
     reflection = match.reflection[np.abs(representative) - 1]
-    matched = reflection >= 0
+    matched = (reflection >= 0) & (representative != 0)
     indices = np.where(matched[:, None], hkl[reflection], 0)
     indices = indices * np.sign(representative)[:, None]
     turn = rotation_2d(match.rotation)
