@@ -69,33 +69,15 @@ def atoms_of_strain(
     """The AtomicModel of all indexed regions of a strain map."""
     _check(strain, thickness, calibration, contrast)
     source: Source = strain._source()
-    phases = in_memory(strain.metadata.Phases)
-    boxes = source.boxes()
-    atoms: dict[int, RegionAtoms] = {}
+    regions, skipped = _measured_regions(strain, source)
     correction = np.eye(2)
-    skipped: list[int] = []
-    for domain in strain._domains().values():
-        for label in np.asarray(domain["members"]).tolist():
-            solution = next(iter(solutions_of(phases, label)), None)
-            if solution is None or label not in boxes:
-                skipped.append(label)
-                continue
-            region = source.region(label, boxes[label])
-            field = field_of_region(domain, source, label)
-            cell = measured_cell(solution, region, field, domain)
-            if label == strain.reference_region and calibration == "reference":
-                correction = np.linalg.inv(image_distortion(cell, solution))
-            measured = MeasuredRegion(
-                label, boxes[label], region, cell, solution, field
-            )
-            atoms[label] = _region_atoms(measured, source, thickness, contrast, seed)
+    if calibration == "reference":
+        correction = _image_correction(regions, strain.reference_region)
+    atoms = {
+        region.label: _region_atoms(region, source, thickness, contrast, seed)
+        for region in regions
+    }
     _warn(skipped, atoms)
-    if calibration == "reference" and strain.reference_region not in atoms:
-        raise ValueError(
-            "Expected a reference with a phase for calibration='reference', got region "
-            f"{strain.reference_region} without one. Choose another with "
-            "gpa(reference=...), or calibration='nominal'."
-        )
     given = {
         "thickness": thickness,
         "composition": "None" if composition is None else list(composition),
@@ -104,6 +86,40 @@ def atoms_of_strain(
         "contrast": contrast,
     }
     return _model(strain, source, atoms, correction, composition, seed, given)
+
+
+def _measured_regions(
+    strain: Any, source: Source
+) -> tuple[list[MeasuredRegion], list[int]]:
+    """Regions with a phase, and the labels of those that have only a lattice."""
+    phases = in_memory(strain.metadata.Phases)
+    boxes = source.boxes()
+    regions, skipped = [], []
+    for domain in strain._domains().values():
+        for label in np.asarray(domain["members"]).tolist():
+            solution = next(iter(solutions_of(phases, label)), None)
+            if solution is None:
+                skipped.append(label)
+            elif label in boxes:  # not cut off with a part of the image
+                region = source.region(label, boxes[label])
+                field = field_of_region(domain, source, label)
+                cell = measured_cell(solution, region, field, domain)
+                regions.append(
+                    MeasuredRegion(label, boxes[label], region, cell, solution, field)
+                )
+    return regions, sorted(skipped)
+
+
+def _image_correction(regions: list[MeasuredRegion], reference: int) -> np.ndarray:
+    """Linear map (2, 2) that makes the reference region a piece of its bulk."""
+    for region in regions:
+        if region.label == reference:
+            return np.linalg.inv(image_distortion(region.cell, region.solution))
+    raise ValueError(
+        "Expected a reference with a phase for calibration='reference', got region "
+        f"{reference} without one. Choose another with gpa(reference=...), or "
+        "calibration='nominal'."
+    )
 
 
 def measured_cell(
