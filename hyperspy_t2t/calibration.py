@@ -74,17 +74,6 @@ class ImageGrid:
             ),
         )
 
-    def coarsened(self, factor: int) -> "ImageGrid":
-        """Grid of the means over blocks of factor × factor pixels."""
-        return ImageGrid(
-            tuple(-(-size // factor) for size in self.shape),
-            tuple(size * factor for size in self.pixel_size),
-            tuple(
-                start + 0.5 * (factor - 1) * size
-                for start, size in zip(self.origin, self.pixel_size, strict=True)
-            ),
-        )
-
     def to_dict(self) -> dict:
         """Plain arrays, as metadata can hold them."""
         return {

@@ -39,6 +39,11 @@ def frequency_axis(size: int, pixel_size: float) -> FrequencyAxis:
     return FrequencyAxis(-(size // 2) * step, step, size)
 
 
+def upper_half(g: Array) -> npt.NDArray[np.bool_]:
+    """True for one of each Friedel pair: gx > 0, or gx = 0 and gy > 0; g is (n, 2)."""
+    return (g[:, 0] > 0) | ((g[:, 0] == 0) & (g[:, 1] > 0))
+
+
 def hann_window(shape: tuple[int, int]) -> Array:
     """Product of two Hann windows without zero end points, shape `shape`."""
     rows, columns = (

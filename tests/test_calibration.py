@@ -210,8 +210,5 @@ def test_grid_to_nm_and_back():
     part = grid.window(slice(4, 10), slice(2, 9))
     assert part.shape == (6, 7)
     np.testing.assert_allclose(part.to_nm(1, 1), grid.to_nm(5, 3))
-    coarse = grid.coarsened(3)
-    assert coarse.shape == (7, 10)
-    np.testing.assert_allclose(coarse.to_nm(1, 1), grid.to_nm(4, 4))
     stored = {key: np.asarray(value) for key, value in grid.to_dict().items()}
     assert ImageGrid.from_dict(stored) == grid

@@ -74,7 +74,7 @@ def fill_region(
     parts = shortest_period(cell, phase)
     period = cell.period / parts
     repeats = round(thickness / period)
-    if repeats < 1:
+    if thickness < 0.95 * period:
         raise ValueError(
             f"Expected a thickness of at least one period of {phase.name} along "
             f"{cell.zone_axis.tolist()}, {period:.4g} nm; got {thickness:g} nm."

@@ -142,4 +142,5 @@ def _maps_onto_itself(phase: CrystalPhase, shift: Array) -> bool:
     difference -= np.rint(difference)
     same = np.abs(difference).max(axis=-1) < 1e-4
     same &= phase.numbers[:, None] == phase.numbers[None]
+    same &= np.abs(phase.occupancy[:, None] - phase.occupancy[None]) < 1e-6
     return bool(same.any(axis=1).all())

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.frames import rotation_2d, zone_axis_frame
+from hyperspy_t2t.frequencies import upper_half
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.matching import (
     Match,
@@ -111,7 +112,7 @@ def index_region(
                 found.append((match.score, number, axis, hkl, match))
     found.sort(key=lambda item: -item[0])
     solutions = [
-        _solution(phases[number], number, axis, hkl, match, g, representative)
+        _solution(phases[number], number, axis, hkl, match, representative)
         for _, number, axis, hkl, match in found[: 2 * most]
     ]
     return _without_mirror_images(solutions)[:most]
@@ -123,7 +124,7 @@ def _independent(g: Array, std: Array, snr: Array) -> tuple[Spots, Array]:
     The second result is signed and counts from 1: −k means the partner of spot k,
     0 a spot of too short a period.
     """
-    upper = (g[:, 0] > 0) | ((g[:, 0] == 0) & (g[:, 1] > 0))
+    upper = upper_half(g)
     folded = np.where(upper[:, None], g, -g)
     order = np.argsort(-snr, kind="stable")
     chosen: list[int] = []
@@ -179,7 +180,6 @@ def _solution(
     axis: npt.NDArray,
     hkl: npt.NDArray,
     match: Match,
-    g: Array,
     representative: npt.NDArray,
 ) -> RegionSolution:
     reflection = match.reflection[np.abs(representative) - 1]

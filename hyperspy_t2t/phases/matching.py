@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.frequencies import upper_half
+
 Array = npt.NDArray[np.floating]
 
 
@@ -160,7 +162,7 @@ def _maps_of_pair(pair: Array, predicted: Array, tolerances: Tolerances) -> Arra
     slack = tolerances.scale + tolerances.distortion
     wanted = np.linalg.norm(pair, axis=1)
     # −L is L turned by half a turn, the same pattern: one half plane will do.
-    upper = (predicted[:, 0] > 0) | ((predicted[:, 0] == 0) & (predicted[:, 1] > 0))
+    upper = upper_half(predicted)
     a = predicted[(np.abs(length / wanted[0] - 1) < slack) & upper]
     b = predicted[np.abs(length / wanted[1] - 1) < slack]
     if not len(a) or not len(b):

@@ -106,7 +106,9 @@ def _settled(slope: Array, classes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp
     size = 2 * _BORDER + 1
     inside = minimum_filter(classes, size) == maximum_filter(classes, size)
     # An object too small to have an inside keeps the pixels it has.
-    small = classes > maximum_filter(np.where(inside, classes, 0), 2 * size)
+    brightest = maximum_filter(np.where(inside, classes, 0), 2 * size)
+    darkest = minimum_filter(np.where(inside, classes, classes.max()), 2 * size)
+    small = (classes > brightest) | (classes < darkest)
     markers = np.where(inside | small, classes + 1, 0)
     if not markers.any():
         return classes

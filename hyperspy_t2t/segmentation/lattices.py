@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.frequencies import hann_window
+from hyperspy_t2t.frequencies import hann_window, upper_half
 from hyperspy_t2t.peaks.spots import find_spots
 from hyperspy_t2t.strain.demodulation import local_amplitude
 
@@ -66,8 +66,7 @@ def _tile_spots(tile: Array, grid: ImageGrid) -> Array:
     """gx, gy and amplitude in grey levels of a tile's half plane, strongest first."""
     window = hann_window(tile.shape)
     spots = find_spots(tile, window, grid.pixel_size)[:, :3]
-    upper = (spots[:, 0] > 0) | ((spots[:, 0] == 0) & (spots[:, 1] > 0))
-    spots = spots[upper]
+    spots = spots[upper_half(spots)]
     mean = np.nansum(tile * window) / window.sum()
     spots[:, 2] = np.sqrt(spots[:, 2]) * abs(mean)
     return spots[np.argsort(-spots[:, 2], kind="stable")]

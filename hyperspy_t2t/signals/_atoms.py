@@ -13,6 +13,7 @@ from hyperspy_t2t.atoms.filling import RegionAtoms, fill_region
 from hyperspy_t2t.atoms.origin import cell_origin, correlation, lattice_components
 from hyperspy_t2t.atoms.virtual_cell import VirtualCell, turned_about_beam, virtual_cell
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.composition.alloy import draw_elements
 from hyperspy_t2t.peaks.spots import prepare
 from hyperspy_t2t.peaks.window import region_window
 from hyperspy_t2t.phases.indexing import nearest_reflection
@@ -20,6 +21,11 @@ from hyperspy_t2t.phases.reflections import projected_structure_factor
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import in_memory, user_level
+from hyperspy_t2t.signals._composition import (
+    check_composition,
+    check_shared,
+    fractions_at,
+)
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import solutions_of
 from hyperspy_t2t.signals._source import RegionImage, Source
@@ -69,15 +75,21 @@ def atoms_of_strain(
     """The AtomicModel of all indexed regions of a strain map."""
     _check(strain, thickness, calibration, contrast)
     source: Source = strain._source()
-    regions, skipped = _measured_regions(strain, source)
+    if composition is not None:
+        check_composition(composition)
+    regions, empty = _measured_regions(strain, source)
     correction = np.eye(2)
     if calibration == "reference":
         correction = _image_correction(regions, strain.reference_region)
-    atoms = {
-        region.label: _region_atoms(region, source, thickness, contrast, seed)
-        for region in regions
-    }
-    _warn(skipped, atoms)
+    atoms: dict[int, RegionAtoms] = {}
+    for region in regions:
+        try:
+            atoms[region.label] = _region_atoms(
+                region, source, thickness, contrast, seed
+            )
+        except ValueError as error:
+            empty[region.label] = str(error)
+    _warn(empty, atoms)
     given = {
         "thickness": thickness,
         "composition": "None" if composition is None else list(composition),
@@ -90,24 +102,31 @@ def atoms_of_strain(
 
 def _measured_regions(
     strain: Any, source: Source
-) -> tuple[list[MeasuredRegion], list[int]]:
-    """Regions with a phase, and the labels of those that have only a lattice."""
+) -> tuple[list[MeasuredRegion], dict[int, str]]:
+    """Regions with a phase, and why others that have a lattice stay empty."""
     phases = in_memory(strain.metadata.Phases)
     boxes = source.boxes()
-    regions, skipped = [], []
+    regions: list[MeasuredRegion] = []
+    empty: dict[int, str] = {}
     for domain in strain._domains().values():
         for label in np.asarray(domain["members"]).tolist():
+            if label not in boxes:  # cut off with a part of the image
+                continue
             solution = next(iter(solutions_of(phases, label)), None)
             if solution is None:
-                skipped.append(label)
-            elif label in boxes:  # not cut off with a part of the image
-                region = source.region(label, boxes[label])
-                field = field_of_region(domain, source, label)
+                empty[label] = "no phase: add candidates to index_phases"
+                continue
+            region = source.region(label, boxes[label])
+            field = field_of_region(domain, source, label)
+            try:
                 cell = measured_cell(solution, region, field, domain)
-                regions.append(
-                    MeasuredRegion(label, boxes[label], region, cell, solution, field)
-                )
-    return regions, sorted(skipped)
+            except ValueError as error:
+                empty[label] = str(error)
+                continue
+            regions.append(
+                MeasuredRegion(label, boxes[label], region, cell, solution, field)
+            )
+    return regions, empty
 
 
 def _image_correction(regions: list[MeasuredRegion], reference: int) -> np.ndarray:
@@ -262,9 +281,6 @@ def _model(
     numbers = np.concatenate([atoms[k].numbers for k in labels])
     counts = np.array([len(atoms[k].numbers) for k in labels])
     if composition is not None:
-        from hyperspy_t2t.composition.alloy import draw_elements
-        from hyperspy_t2t.signals._composition import check_shared, fractions_at
-
         elements, fractions = fractions_at(composition, positions[:, :2])
         check_shared(numbers, elements)
         numbers = draw_elements(numbers, fractions, elements, seed=seed)
@@ -273,30 +289,21 @@ def _model(
     rows[:, 2] = 10 * positions[:, 2]
     rows[:, 3] = numbers
     rows[:, 4] = np.repeat(labels, counts)
-    thickness = [atoms[k].thickness for k in labels]
-    same = bool(np.ptp(thickness) < 1e-6)
-    extent = np.array(source.grid.shape[::-1]) * source.grid.pixel_size[::-1]
-    cell = np.zeros((3, 3))
-    cell[:2, :2] = 10 * (correction * extent).T
-    cell[2, 2] = 10 * max(thickness)
-    metadata = {
-        **_convert.acquisition(strain),
-        "AtomicModel": {
-            **table_metadata(COLUMNS, UNITS, np.array(labels), counts),
-            "cell": cell,
-            "cell_units": "Å",
-            "pbc": np.array([False, False, same]),
-            "thickness": np.array(thickness),
-            "thickness_units": "nm",
-            "image_correction": correction,
-        },
-        "Processing": processing(strain, "to_atoms", given),
-    }
     data = table_data(rows)
     if source.lazy:
         import dask.array as da
 
         data = da.from_array(data, chunks=(1 << 20, -1))
+    thickness = np.array([atoms[k].thickness for k in labels])
+    node = {
+        **table_metadata(COLUMNS, UNITS, np.array(labels), counts),
+        **_cell(source.grid, correction, thickness),
+    }
+    metadata = {
+        **_convert.acquisition(strain),
+        "AtomicModel": node,
+        "Processing": processing(strain, "to_atoms", given),
+    }
     title = strain.metadata.General.title.split(":")[0]
     return _convert.signal_of(
         "atomic_model",
@@ -305,6 +312,25 @@ def _model(
         metadata,
         title=f"{title}: atoms",
     )
+
+
+def _cell(grid: ImageGrid, correction: np.ndarray, thickness: np.ndarray) -> dict:
+    """A box around the image and as thick as the thickest region, for metadata."""
+    step = np.array(grid.pixel_size[::-1])
+    extent = np.array(grid.shape[::-1]) * step
+    cell, origin = np.zeros((3, 3)), np.zeros(3)
+    cell[:2, :2] = 10 * (correction * extent).T
+    cell[2, 2] = 10 * thickness.max()
+    origin[:2] = 10 * correction @ (np.array(grid.origin[::-1]) - 0.5 * step)
+    return {
+        "cell": cell,
+        "cell_origin": origin,
+        "cell_units": "Å",
+        "pbc": np.array([False, False, bool(np.ptp(thickness) < 1e-6)]),
+        "thickness": thickness,
+        "thickness_units": "nm",
+        "image_correction": correction,
+    }
 
 
 def _check(strain: Any, thickness: float, calibration: str, contrast: str) -> None:
@@ -327,17 +353,17 @@ def _check(strain: Any, thickness: float, calibration: str, contrast: str) -> No
             )
 
 
-def _warn(skipped: list[int], atoms: dict[int, RegionAtoms]) -> None:
+def _warn(empty: dict[int, str], atoms: dict[int, RegionAtoms]) -> None:
+    """Say which regions stay empty and why; an error if all do."""
+    reasons = "; ".join(f"region {k}: {empty[k].rstrip('.')}" for k in sorted(empty))
     if not any(len(found.numbers) for found in atoms.values()):
         raise ValueError(
-            "Expected at least one region with a phase, got none that could be filled "
-            f"(regions {skipped} have a lattice but no solution). Add candidates to "
-            "index_phases."
+            "Expected at least one region that can be filled with its phase, got none"
+            f" ({reasons or 'no region has a lattice'})."
         )
-    if skipped:
+    if empty:
         warnings.warn(
-            f"Regions {skipped} have a lattice but no phase and stay empty. Add "
-            "candidates to index_phases.",
+            f"{len(empty)} regions with a lattice stay empty ({reasons}).",
             UserWarning,
             stacklevel=user_level(),
         )

@@ -50,6 +50,11 @@ def in_memory(node: Any) -> dict:
     return dask.compute(node.as_dictionary())[0]
 
 
+def look_up(labels: np.ndarray, *, table: np.ndarray) -> np.ndarray:
+    """table[labels], for blocks of labels."""
+    return table[labels]
+
+
 def small_or_dask(array: np.ndarray) -> Any:
     """An array as it is if copying it costs nothing, else wrapped in dask."""
     return array if array.nbytes < _SMALL else as_dask(array)
@@ -105,6 +110,21 @@ class PixelCompanions:
 
     def rollaxis(self, *args: Any, **kwargs: Any) -> Any:
         return self._without(super().rollaxis(*args, **kwargs), "rollaxis")
+
+    def interpolate_on_axis(self, *args: Any, **kwargs: Any) -> Any:
+        result = super().interpolate_on_axis(*args, **kwargs)
+        self._moved(self if result is None else result, "interpolate_on_axis")
+        return result
+
+    def align2D(self, *args: Any, **kwargs: Any) -> Any:
+        result = super().align2D(*args, **kwargs)
+        self._moved(self, "align2D")
+        return result
+
+    def _moved(self, target: Any, operation: str) -> None:
+        """Drop what no longer fits after pixels were moved."""
+        present = [p for p in self._companions if target.metadata.has_item(p)]
+        drop(target, present, operation)
 
     def fft(self, *args: Any, **kwargs: Any) -> Any:
         result = super().fft(*args, **kwargs)

@@ -32,10 +32,25 @@ def fractions_at(
     from ase.data import atomic_numbers
     from scipy.ndimage import map_coordinates
 
+    first = image_grid(next(iter(composition.values())))
+    maps = {e: np.asarray(s.data, float) for e, s in composition.items()}
+    _check_overlap(first, positions)
+    rows, columns = first.to_pixels(positions)
+    values = [
+        map_coordinates(image, [rows, columns], order=1, mode="nearest")
+        for image in maps.values()
+    ]
+    return [atomic_numbers[element] for element in maps], np.stack(values)
+
+
+def check_composition(composition: Any) -> None:
+    """Raise an error unless these are fractions of elements on equal axes."""
+    from ase.data import atomic_numbers
+
     if not isinstance(composition, Mapping) or not composition:
         raise TypeError(
             "Expected composition as {element symbol: Signal2D}, got "
-            f"{type(composition).__name__} of length {len(composition)}."
+            f"{type(composition).__name__} {composition!r:.80}."
         )
     unknown = [element for element in composition if element not in atomic_numbers]
     if unknown:
@@ -53,15 +68,7 @@ def fractions_at(
                 f"nm, {next(iter(grids))} {first.shape}, {first.pixel_size} and "
                 f"{first.origin}."
             )
-    maps = {e: np.asarray(s.data, float) for e, s in composition.items()}
-    check_fractions(maps)
-    _check_overlap(first, positions)
-    rows, columns = first.to_pixels(positions)
-    values = [
-        map_coordinates(image, [rows, columns], order=1, mode="nearest")
-        for image in maps.values()
-    ]
-    return [atomic_numbers[element] for element in maps], np.stack(values)
+    check_fractions({e: np.asarray(s.data, float) for e, s in composition.items()})
 
 
 def check_shared(numbers: np.ndarray, elements: list[int]) -> None:

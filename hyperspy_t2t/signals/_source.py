@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.segmentation.properties import Sums, block_sums, merge_sums
 from hyperspy_t2t.signals._companions import as_dask, carried
 
 LARGEST_WINDOW = 2048
@@ -83,18 +84,11 @@ class Source:
 
     def boxes(self) -> dict[int, tuple[slice, slice]]:
         """Bounding box (rows, columns) of each label except 0, read chunk by chunk."""
-        labels = as_dask(self.labels)
-        row_starts, column_starts = (
-            np.concatenate([[0], np.cumsum(sizes)[:-1]]) for sizes in labels.chunks
-        )
-        import dask
+        return merge_boxes(_by_block(label_boxes, self.labels))
 
-        parts = [
-            dask.delayed(label_boxes)(block, int(row), int(column))
-            for row, line in zip(row_starts, labels.to_delayed(), strict=True)
-            for column, block in zip(column_starts, line, strict=True)
-        ]
-        return merge_boxes(dask.compute(*parts))
+    def sums(self) -> Sums:
+        """Pixels, centre and grey levels of each label except 0, chunk by chunk."""
+        return merge_sums(_by_block(block_sums, self.labels, self.image))
 
     def region(self, label: int, box: tuple[slice, slice]) -> RegionImage:
         """Read one region; of a box above the largest window its deepest part."""
@@ -127,6 +121,25 @@ class Source:
             start = min(max(start, part.start), part.stop - size)
             window.append(slice(start, start + size))
         return tuple(window)
+
+
+def _by_block(kernel: Any, labels: Any, *images: Any) -> tuple[Any, ...]:
+    """kernel(labels, *images, row, column) of each chunk of the labels."""
+    import dask
+
+    labels = as_dask(labels)
+    starts = [np.concatenate([[0], np.cumsum(sizes)[:-1]]) for sizes in labels.chunks]
+    blocks = [
+        as_dask(array).rechunk(labels.chunks).to_delayed().ravel()
+        for array in (labels, *images)
+    ]
+    places = [(int(row), int(column)) for row in starts[0] for column in starts[1]]
+    return dask.compute(
+        *(
+            dask.delayed(kernel)(*parts, *place)
+            for *parts, place in zip(*blocks, places, strict=True)
+        )
+    )
 
 
 def label_boxes(labels: np.ndarray, row: int, column: int) -> dict[int, tuple]:

@@ -2,6 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """From a micrograph, by hand or through its indexed peaks, to a StrainMap."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 from hyperspy_t2t.calibration import ImageGrid, image_grid, nanometres_per_unit
 from hyperspy_t2t.frames import check_convention
 from hyperspy_t2t.peaks.manual import measure_spot
+from hyperspy_t2t.peaks.window import region_window
 from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._companions import as_dask, small_or_dask
+from hyperspy_t2t.signals._companions import as_dask, small_or_dask, user_level
 from hyperspy_t2t.signals._provenance import processing
-from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.signals._source import RegionImage, Source
 from hyperspy_t2t.strain.continuation import (
     core,
     linear_continuation,
@@ -26,6 +28,7 @@ from hyperspy_t2t.strain.gpa import (
     check_g_vectors,
     check_resolution,
     phase_field,
+    resolution_limits,
 )
 from hyperspy_t2t.strain.maps import FAINTEST, LatticeField, strain_block
 from hyperspy_t2t.strain.setup import (
@@ -68,8 +71,9 @@ def gpa_by_hand(
     noise_area = _noise_area(source, pair, box)
     domain = Domain(1, (1,), pair, "chosen by the user", noise_area)
     shortest = np.linalg.norm(pair, axis=1).min()
-    sigma = _resolution(resolution, 1 / (2 * np.pi * NARROWEST * shortest))
-    if 2 * noise_amplitude(domain, sigma) >= 1:
+    automatic = 1 / (2 * np.pi * NARROWEST * shortest)
+    sigma = _resolution(resolution, min(automatic, resolution_limits(pair, grid)[1]))
+    if faintest(domain, sigma) >= 1:
         raise ValueError(
             f"Expected g-vectors of fringes that stand above the noise, got "
             f"{pair.tolist()} 1/nm, where the reference shows none. Look for its peaks "
@@ -92,7 +96,14 @@ def _noise_area(source: Source, pair: np.ndarray, box: Box | None) -> float:
     region = source.region(1, frame)
     step, start = region.grid.pixel_size, region.grid.origin
     snr = [measure_spot(region.image, region.mask, step, start, g)[0, 5] for g in pair]
-    return float(region.mask.sum() * np.prod(step) / max(min(snr), 1e-12))
+    return window_area(region) / max(min(snr), 1e-12)
+
+
+def window_area(region: RegionImage) -> float:
+    """Area in nm² that counts as independent under the window of a region."""
+    window = region_window(region.mask, pixel_size=region.grid.pixel_size)
+    share = window.sum() ** 2 / max((window**2).sum(), 1e-300)
+    return float(share * np.prod(region.grid.pixel_size))
 
 
 def _box_pixels(box: Box, grid: ImageGrid) -> tuple[slice, slice]:
@@ -112,7 +123,7 @@ def gpa_of_peaks(
     """StrainMap of the crystalline regions of a peak set."""
     check_convention(convention)
     source = Source.from_metadata(peaks)
-    regions = region_spots(peaks, source)
+    regions = spots_by_region(peaks, source)
     if not regions:
         raise ValueError(
             "Expected at least one crystalline region, got "
@@ -127,10 +138,13 @@ def gpa_of_peaks(
     domains = choose_domains(regions, reference=label, g_vectors=pair)
     if not domains:
         raise ValueError("Expected two peaks in different directions, got none.")
-    setups = [
-        (domain, _resolution(resolution, choose_resolution(domain, regions)))
-        for domain in domains
-    ]
+    setups = _above_noise(
+        [
+            (domain, _resolution(resolution, _automatic(domain, regions, source)))
+            for domain in domains
+        ],
+        fixed=label is not None,
+    )
     given = {
         "reference": reference if isinstance(reference, (str, int)) else str(reference),
         "g_vectors": "auto" if pair is None else pair,
@@ -140,10 +154,44 @@ def gpa_of_peaks(
     return _strain_map(peaks, source, setups, box, convention, given)
 
 
-def region_spots(peaks: Any, source: Source) -> dict[int, RegionSpots]:
+def _automatic(domain: Domain, regions: dict, source: Source) -> float:
+    """Resolution in nm that suits the spots, within what the image allows."""
+    finest, coarsest = resolution_limits(domain.g_vectors, source.grid)
+    return max(finest, min(choose_resolution(domain, regions), coarsest))
+
+
+def _above_noise(
+    setups: list[tuple[Domain, float]], *, fixed: bool
+) -> list[tuple[Domain, float]]:
+    """The domains whose fringes stand above the noise, with a warning of the others.
+
+    It is an error if none does, or not the one whose reference the user fixed.
+    """
+    seen = [setup for setup in setups if faintest(*setup) < 1]
+    noisy = [
+        label for d, sigma in setups if faintest(d, sigma) >= 1 for label in d.members
+    ]
+    advice = "average over more with a larger resolution, or choose other g_vectors"
+    if not seen or (fixed and seen[0] is not setups[0]):
+        raise ValueError(
+            "Expected fringes above the noise in the reference, got noise in the regions "
+            f"{sorted(noisy)} at a resolution of {setups[0][1]:.3g} nm: {advice}."
+        )
+    if noisy:
+        warnings.warn(
+            f"The fringes of the regions {sorted(noisy)} do not stand above the noise: "
+            f"they have no strain. For them {advice}.",
+            UserWarning,
+            stacklevel=user_level(),
+        )
+    return seen
+
+
+def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
     """The crystalline regions with what the choice of reference needs."""
     regions = {}
     indexed = peaks.metadata.has_item("Phases")
+    sums = source.sums()
     for label, box in source.boxes().items():
         if label not in peaks.region_labels or not peaks.is_crystalline(label):
             continue
@@ -156,7 +204,8 @@ def region_spots(peaks: Any, source: Source) -> dict[int, RegionSpots]:
             indexed=np.zeros(len(rows), bool) if best is None else best.matched,
             score=0.0 if best is None else best.score,
             scale=1.0 if best is None else best.scale,
-            area=float(region.mask.sum() * np.prod(source.grid.pixel_size)),
+            area=float(sums[label][0] * np.prod(source.grid.pixel_size)),
+            window_area=window_area(region),
             sides=sum(
                 (part.start == 0) + (part.stop == size)
                 for part, size in zip(box, source.grid.shape, strict=True)
@@ -237,6 +286,7 @@ def _reference(
                 "Expected the label of a crystalline region as reference, one of "
                 f"{sorted(regions)}; got {reference}."
             )
+        _check_shared(regions[int(reference)], int(reference), pair)
         return int(reference), None
     box = reference_box(reference, source.grid)
     part = np.asarray(source.labels[_box_pixels(box, source.grid)])
@@ -247,7 +297,17 @@ def _reference(
             f"Expected a reference in a crystalline region ({sorted(regions)}), got "
             f"{box} nm, where there is none."
         )
+    _check_shared(regions[label], label, pair)
     return label, box
+
+
+def _check_shared(region: RegionSpots, label: int, pair: np.ndarray | None) -> None:
+    """Raise a ValueError if the user's g are far from all peaks of the reference."""
+    if pair is not None and not shares(region, pair):
+        raise ValueError(
+            f"Expected g-vectors near peaks of region {label}, the reference, got "
+            f"{pair.tolist()} 1/nm. See peaks.region({label})."
+        )
 
 
 def _resolution(wanted: Any, automatic: float) -> float:
@@ -300,10 +360,9 @@ def _strain_map(
         metadata["Phases"] = origin.metadata.Phases.as_dictionary()
     fields = [field_of(domain) for domain in domains.values()]
     data = by_blocks(source, 4, strain_block, fields, convention=convention)
-    names = [axis["name"] for axis in _convert.grid_axes(source.grid)][::-1]
     axes = [
         {"name": "component", "size": 4, "navigate": True},
-        *_convert.grid_axes(source.grid, names=names),
+        *_convert.grid_axes(source.grid),
     ]
     title = origin.metadata.General.title.split(":")[0]
     return _convert.signal_of(
@@ -334,13 +393,18 @@ def measure_domain(
     )
 
 
+def faintest(domain: Domain, sigma: float) -> float:
+    """Relative amplitude of fringes below which strain is not trusted."""
+    return max(FAINTEST, 3 * noise_amplitude(domain, sigma))
+
+
 def _domain_to_dict(domain: Domain, sigma: float, field: PhaseField) -> dict:
     return {
         "reference": domain.reference,
         "members": np.array(domain.members),
         "reason": domain.reason,
         "resolution": sigma,
-        "faintest": max(FAINTEST, 2 * noise_amplitude(domain, sigma)),
+        "faintest": faintest(domain, sigma),
         "g_vectors": field.g_vectors,
         "grid": field.grid.to_dict(),
         "displacement": small_or_dask(field.displacement),
@@ -377,7 +441,10 @@ def field_of_region(domain: dict, source: Source, label: int) -> LatticeField:
     inside = coarse_labels(source, grid) == label
     if not inside.any():
         return field_of(domain)
-    known = core(inside)
+    amplitude = np.asarray(domain["amplitude"])
+    # Where the fringes are lost in noise, the lattice around is the better guess.
+    strong = inside & (amplitude > float(domain["faintest"]))
+    known = core(strong if strong.any() else inside)
     gradient = np.asarray(domain["gradient"])
     displacement = linear_continuation(
         np.asarray(domain["displacement"]), gradient, grid, known
@@ -387,7 +454,7 @@ def field_of_region(domain: dict, source: Source, label: int) -> LatticeField:
         (label,),
         displacement,
         gradient[(..., *nearest_known(known))],
-        np.asarray(domain["amplitude"]),
+        amplitude,
         faintest=float(domain["faintest"]),
     )
 

@@ -44,6 +44,11 @@ class AtomicModel(FlatTable, Signal1D):
         return np.asarray(self.metadata.AtomicModel.cell)
 
     @property
+    def cell_origin(self) -> np.ndarray:
+        """Corner of the cell in Å, shape (3,): the image need not begin at zero."""
+        return np.asarray(self.metadata.AtomicModel.cell_origin)
+
+    @property
     def pbc(self) -> np.ndarray:
         """Which cell vectors are periodic, shape (3,)."""
         return np.asarray(self.metadata.AtomicModel.pbc, bool)
@@ -64,7 +69,7 @@ class AtomicModel(FlatTable, Signal1D):
         }
 
     def to_ase(self) -> Any:
-        """The model as ``ase.Atoms``; regions are its tags."""
+        """The model as ``ase.Atoms``; regions are its tags, celldisp is cell_origin."""
         from ase import Atoms
 
         return Atoms(
@@ -72,6 +77,7 @@ class AtomicModel(FlatTable, Signal1D):
             positions=self.positions,
             cell=self.cell,
             pbc=self.pbc,
+            celldisp=self.cell_origin,
             tags=self.region,
         )
 
@@ -82,7 +88,8 @@ class AtomicModel(FlatTable, Signal1D):
         ----------
         path
             For example ``model.extxyz``, ``.xyz``, ``.cif`` or ``.lammps-data``. A file
-            that exists is replaced only once the new one is complete.
+            that exists is replaced only once the new one is complete. In a CIF or
+            LAMMPS file the corner of the cell is the zero of the coordinates.
         **kwargs
             Passed to ``ase.io.write``.
         """
@@ -102,7 +109,10 @@ class AtomicModel(FlatTable, Signal1D):
                 ) from error
         partial = path.with_name(f".{path.name}.partial{path.suffix}")
         try:
-            write(partial, self.to_ase(), **kwargs)
+            atoms = self.to_ase()
+            if kwargs["format"] in _FROM_CORNER:
+                atoms.translate(-self.cell_origin)
+            write(partial, atoms, **kwargs)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -126,6 +136,8 @@ class AtomicModel(FlatTable, Signal1D):
         draw_atoms(self.positions[::step], self.numbers[::step], ax=ax, **kwargs)
 
 
+_FROM_CORNER = ("cif", "lammps-data")
+"""Formats that know no atoms outside of the cell."""
 _FORMATS = {
     ".extxyz": "extxyz",
     ".xyz": "xyz",

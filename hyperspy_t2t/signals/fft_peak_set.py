@@ -14,6 +14,7 @@ from hyperspy_t2t.signals._companions import (
     ComputesCarried,
     del_item,
     in_memory,
+    look_up,
     user_level,
 )
 from hyperspy_t2t.signals._peaks import COLUMNS, peak_set
@@ -334,7 +335,7 @@ class FFTPeakSet(FlatTable, Signal1D):
             rows = np.flatnonzero(regions == label)
             if len(rows):
                 table[label] = int(stored["phase"][rows[0]]) + 1
-        data = source.labels.map_blocks(_look_up, table=table, dtype=np.int32)
+        data = source.labels.map_blocks(look_up, table=table, dtype=np.int32)
         if not self._lazy:
             data = np.asarray(data)
         axes = _convert.grid_axes(source.grid)
@@ -415,7 +416,3 @@ class LazyFFTPeakSet(ComputesCarried, LazySignal1D, FFTPeakSet):
         FFTPeakSet.plot(self, label, **kwargs)
 
     plot.__doc__ = FFTPeakSet.plot.__doc__
-
-
-def _look_up(labels: np.ndarray, *, table: np.ndarray) -> np.ndarray:
-    return table[labels]

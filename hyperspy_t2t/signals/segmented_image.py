@@ -15,12 +15,13 @@ from hyperspy_t2t.signals._companions import (
     PixelCompanions,
     as_dask,
     carried,
+    look_up,
 )
 from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import Source
 
-_HIGHEST = np.iinfo(np.int32).max
+_HIGHEST = 1_000_000
 
 
 class SegmentedImage(PixelCompanions, Signal2D):
@@ -112,9 +113,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         from hyperspy_t2t.segmentation.properties import region_properties
 
         source = self._source()
-        properties = region_properties(
-            (source.region(label, box), label) for label, box in source.boxes().items()
-        )
+        properties = region_properties(source.sums(), source.grid)
         peaks = self.find_peaks()
         properties["crystalline"] = np.array(
             [peaks.is_crystalline(label) for label in properties["label"]], bool
@@ -206,7 +205,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         table = np.arange(highest + 1, dtype=np.int32)
         for old, new in mapping.items():
             table[old] = new
-        relabelled = labels.map_blocks(_look_up, table=table, dtype=np.int32)
+        relabelled = labels.map_blocks(look_up, table=table, dtype=np.int32)
         return self._with_labels(relabelled, operation, parameters)
 
     def _with_labels(self, labels: Any, operation: str, parameters: dict) -> Any:
@@ -307,7 +306,3 @@ def _pixel_positions(grid: ImageGrid, chunks: tuple) -> tuple[Any, Any]:
         )
     )
     return x[None, :], y[:, None]
-
-
-def _look_up(labels: np.ndarray, *, table: np.ndarray) -> np.ndarray:
-    return table[labels]

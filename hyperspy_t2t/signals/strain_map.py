@@ -107,7 +107,15 @@ class StrainMap(PixelCompanions, Signal2D):
 
     def _source(self) -> Source:
         grid = image_grid(self.inav[0]) if self.data.ndim == 3 else image_grid(self)
-        return Source.from_metadata(self, grid=grid)
+        source = Source.from_metadata(self, grid=grid)
+        measured = np.asarray(self.metadata.get_item("Source.grid.pixel_size"))
+        steps = np.array(grid.pixel_size) / measured  # whole numbers after isig[::n]
+        if not np.allclose(steps, np.maximum(1, np.rint(steps)), rtol=1e-6):
+            raise ValueError(
+                f"Expected the pixels that were measured, {measured.tolist()} nm (y, x), "
+                f"got {grid.pixel_size} nm. Calibrate the micrograph and measure again."
+            )
+        return source
 
     def to_atoms(
         self,

@@ -21,15 +21,18 @@ def nearest_known(known: Mask) -> tuple[npt.NDArray[np.intp], ...]:
 
 
 def core(mask: Mask, *, depth: float = 4.0) -> Mask:
-    """Part of a mask at least `depth` pixels, or half its depth, from its outline.
+    """Inside of each connected part of a mask, away from its outline.
 
-    Two pixels of the coarse grid are one standard deviation of the average: four
-    away from the outline a phase sees nothing else.
+    At least `depth` pixels, or half the depth of a thin part. Two pixels of the
+    coarse grid are one standard deviation of the average: four away from the
+    outline a phase sees nothing else.
     """
-    from scipy.ndimage import distance_transform_edt
+    from scipy.ndimage import distance_transform_edt, label, maximum
 
     distance = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    return mask & (distance > min(depth, 0.5 * distance.max()))
+    parts, count = label(mask)
+    deepest = np.asarray(maximum(distance, parts, np.arange(count + 1)))
+    return mask & (distance > np.minimum(depth, 0.5 * deepest[parts]))
 
 
 def linear_continuation(

@@ -189,18 +189,23 @@ def check_resolution(resolution: float, g_vectors: Array, grid: ImageGrid) -> No
     """Raise a ValueError unless the Gaussian suits the fringes and the image.
 
     Below 1/(π |g|) its transform, of standard deviation 1/(2πσ), reaches the zero
-    frequency at two standard deviations; above a quarter of the image nothing is
-    resolved.
+    frequency at two standard deviations; above an eighth of the image less than half
+    of it is further than two standard deviations from the border.
     """
-    finest = float(1 / (np.pi * np.linalg.norm(g_vectors, axis=1).min()))
-    sides = [n * step for n, step in zip(grid.shape, grid.pixel_size, strict=True)]
-    coarsest = 0.25 * min(sides)
+    finest, coarsest = resolution_limits(g_vectors, grid)
     if not finest <= resolution <= coarsest:
         raise ValueError(
             "Expected a resolution (standard deviation of the average) from "
             f"{finest:.3g} nm, where the mask would reach the zero frequency, to "
-            f"{coarsest:.3g} nm, a quarter of the image; got {resolution:.3g} nm."
+            f"{coarsest:.3g} nm, an eighth of the image; got {resolution:.3g} nm."
         )
+
+
+def resolution_limits(g_vectors: Array, grid: ImageGrid) -> tuple[float, float]:
+    """Finest and coarsest resolution in nm, see :func:`check_resolution`."""
+    finest = 1 / (np.pi * np.linalg.norm(g_vectors, axis=1).min())
+    sides = [n * step for n, step in zip(grid.shape, grid.pixel_size, strict=True)]
+    return float(finest), min(sides) / 8
 
 
 def _phases(

@@ -98,10 +98,9 @@ def strain_block(
     """
     result = np.full((4, *labels.shape), np.nan, np.float32)
     for field in fields:
-        here, part, window = _part(labels, grid, field)
-        if not here.any():
+        valid, part, window = _valid_part(labels, grid, field)
+        if not valid.any():
             continue
-        valid = here & (field.amplitude.on_grid(window)[0] > field.faintest)
         gradient = field.gradient.on_grid(window)[:, valid].T.reshape(-1, 2, 2)
         values = strain_components(
             deformation_gradient(gradient), convention=convention
@@ -116,20 +115,22 @@ def displacement_block(
     """u (x, y) in nm of a block of pixels, shape (2, ny, nx), NaN without lattice."""
     result = np.full((2, *labels.shape), np.nan, np.float32)
     for field in fields:
-        here, part, window = _part(labels, grid, field)
-        if here.any():
-            values = field.displacement.on_grid(window)[:, here]
-            result[(slice(None), *part)][:, here] = values
+        valid, part, window = _valid_part(labels, grid, field)
+        if valid.any():
+            values = field.displacement.on_grid(window)[:, valid]
+            result[(slice(None), *part)][:, valid] = values
     return result
 
 
-def _part(
+def _valid_part(
     labels: npt.NDArray[np.integer], grid: ImageGrid, field: LatticeField
 ) -> tuple[npt.NDArray[np.bool_], tuple[slice, slice], ImageGrid]:
-    """Where a lattice is in its bounding box, the box, and the grid of the box."""
+    """Where a lattice is seen in its bounding box, the box, and the box's grid."""
     here = np.isin(labels, field.members)
     rows, columns = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return np.zeros((0, 0), bool), (slice(0, 0), slice(0, 0)), grid
     part = tuple(slice(int(a[0]), int(a[-1]) + 1) for a in (rows, columns))
-    return here[part], part, grid.window(*part)
+    window = grid.window(*part)
+    seen = field.amplitude.on_grid(window)[0] > field.faintest
+    return here[part] & seen, part, window

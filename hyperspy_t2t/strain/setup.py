@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.frequencies import upper_half
+
 Array = npt.NDArray[np.floating]
 SHARED = 0.15
 """Regions share a lattice when their g differ by less than this share of |g|."""
@@ -33,6 +35,9 @@ class RegionSpots:
         Measured length over that of the bulk, 1 where it has no solution.
     area
         In nm².
+    window_area
+        Area in nm² that counts as independent under the window of the spectrum,
+        (Σ w)² / Σ w².
     sides
         How many of the four sides of the image the region reaches.
     """
@@ -43,6 +48,7 @@ class RegionSpots:
     score: float
     scale: float
     area: float
+    window_area: float
     sides: int
 
 
@@ -61,7 +67,8 @@ class Domain:
     reason
         Why this reference, in words.
     noise_area
-        Area of the reference over the power to noise ratio of its weaker g, in nm².
+        Window area of the reference over the power to noise ratio of its weaker g,
+        in nm².
     """
 
     reference: int
@@ -72,10 +79,10 @@ class Domain:
 
 
 def noise_amplitude(domain: Domain, resolution: float) -> float:
-    """Amplitude of pure noise relative to the reference's fringes.
+    """Root mean square amplitude of pure noise relative to the reference's fringes.
 
     A Gaussian average of standard deviation σ collects noise from an area 4πσ²; a
-    region of area A shows the same noise as a spot of power 1/snr, so that the
+    window of area A shows the same noise as a spot of power 1/snr, so that the
     relative amplitude is √(A / (4πσ² snr)).
     """
     return float(np.sqrt(domain.noise_area / (4 * np.pi)) / resolution)
@@ -111,7 +118,7 @@ def choose_domains(
         members = tuple(
             other for other in left if other == label or shares(left[other], pair)
         )
-        area = left[label].area / weaker_snr(left[label], pair)
+        area = left[label].window_area / weaker_snr(left[label], pair)
         domains.append(Domain(label, members, pair, reason, area))
         for member in members:
             del left[member]
@@ -160,7 +167,7 @@ def choose_g_pair(region: RegionSpots) -> Array | None:
     times the sine of the angle between them. Strain noise would favour long g, but
     short ones still follow a large strain. The spots of a solution go before others.
     """
-    upper = (region.g[:, 0] > 0) | ((region.g[:, 0] == 0) & (region.g[:, 1] > 0))
+    upper = upper_half(region.g)
     indexed = upper & region.indexed
     for eligible in (indexed, upper):
         g = region.g[eligible]

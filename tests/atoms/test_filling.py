@@ -178,7 +178,7 @@ def test_a_local_bump_moves_atoms_as_the_field_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("thickness", "repeats"), [(0.38, 1), (0.25, 1), (3.84, 10), (5.0, 13)]
+    ("thickness", "repeats"), [(0.38, 1), (0.5, 1), (3.84, 10), (5.0, 13)]
 )
 def test_thickness_is_a_whole_number_of_periods(thickness: float, repeats: int) -> None:
     """Si [110] repeats after a/√2 = 0.384 nm."""

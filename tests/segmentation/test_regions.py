@@ -12,7 +12,11 @@ from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.data.displacements import strained
 from hyperspy_t2t.data.synthetic import Region, Scan, synthetic_arrays
 from hyperspy_t2t.segmentation.intensity import intensity_classes
-from hyperspy_t2t.segmentation.properties import region_properties
+from hyperspy_t2t.segmentation.properties import (
+    block_sums,
+    merge_sums,
+    region_properties,
+)
 from hyperspy_t2t.segmentation.regions import (
     CoarseRegions,
     by_area,
@@ -21,7 +25,6 @@ from hyperspy_t2t.segmentation.regions import (
     noise_to_contrast,
     split_regions,
 )
-from hyperspy_t2t.signals._source import RegionImage
 
 GRID = ImageGrid((240, 320), (0.05, 0.05), (2.0, -7.0))
 Y, X = np.indices(GRID.shape)
@@ -199,13 +202,38 @@ def test_nearest_indices_of_another_grid() -> None:
 
 
 def test_properties() -> None:
+    """Summed over four blocks of different sizes, with a pixel without a value."""
     grid = ImageGrid((10, 20), (0.5, 0.2), (3.0, -1.0))
-    mask = np.zeros((10, 20), bool)
-    mask[2:6, 5:15] = True
-    image = np.where(mask, 4.0, 9.0)
+    labels = np.zeros((10, 20), np.int32)
+    labels[2:6, 5:15] = 6
+    labels[8:, :2] = 2
+    image = np.where(labels == 6, 4.0, 9.0)
     image[3, 7] = np.nan
-    found = region_properties([(RegionImage(image, mask, grid), 6)])
-    assert found["label"].tolist() == [6]
-    np.testing.assert_allclose(found["area"], 40 * 0.1)
-    np.testing.assert_allclose(found["centroid"], [[-1 + 9.5 * 0.2, 3 + 3.5 * 0.5]])
-    np.testing.assert_allclose(found["mean_intensity"], 4)
+    blocks = [
+        (r, c) for r in (slice(0, 4), slice(4, 10)) for c in (slice(0, 9), slice(9, 20))
+    ]
+    found = region_properties(
+        merge_sums(
+            block_sums(labels[r, c], image[r, c], r.start, c.start) for r, c in blocks
+        ),
+        grid,
+    )
+    assert found["label"].tolist() == [2, 6]
+    np.testing.assert_allclose(found["area"], [4 * 0.1, 40 * 0.1])
+    np.testing.assert_allclose(
+        found["centroid"],
+        [[-1 + 0.5 * 0.2, 3 + 8.5 * 0.5], [-1 + 9.5 * 0.2, 3 + 3.5 * 0.5]],
+    )
+    np.testing.assert_allclose(found["mean_intensity"], [9, 4])
+
+
+def test_contrast_does_not_matter_to_small_objects() -> None:
+    y, x = np.mgrid[:160, :200]
+    image = np.zeros((160, 200))
+    for row in (30, 80, 130):
+        for column in (30, 80, 120, 165):
+            image[np.hypot(y - row, x - column) <= 3.5] = 1.0
+    for signed in (image, -image):
+        classes = intensity_classes(gaussian_filter(signed, 0.7))
+        objects = connected(classes == classes[30, 30], connectivity=1)
+        assert objects.max() == 12 and classes[30, 30] != classes[0, 0]

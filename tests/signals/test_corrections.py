@@ -105,7 +105,7 @@ def test_edited_labels_come_back(chain):
         (np.ones((224, 256), int), ValueError, r"shape \(256, 224\).*\(224, 256\)"),
         (np.ones((256, 224)), TypeError, r"integer labels, got float64.*astype"),
         (np.full((256, 224), -1), ValueError, "from 0 .* got -1 to -1"),
-        (np.full((256, 224), 2**31), ValueError, "2147483647, got 2147483648 to"),
+        (np.full((256, 224), 2**31), ValueError, "1000000, got 2147483648 to"),
     ],
 )
 def test_bad_labels(image, labels, error, message):
