@@ -27,11 +27,17 @@ class Spectrum(NamedTuple):
     y_axis: FrequencyAxis
     x_axis: FrequencyAxis
 
+    def pixel_of(self, g: Array) -> tuple[int, int]:
+        """Row and column of the pixel at g, in 1/nm."""
+        return (
+            self.y_axis.size // 2 + round(g[1] / self.y_axis.scale),
+            self.x_axis.size // 2 + round(g[0] / self.x_axis.scale),
+        )
+
     def nearest_maximum(self, g: Array) -> tuple[np.ndarray, np.ndarray, Array]:
         """Row, column and noise floor of the strongest pixel next to g, in arrays."""
         reach = int(_MAIN_LOBE)
-        row = self.y_axis.size // 2 + round(g[1] / self.y_axis.scale)
-        column = self.x_axis.size // 2 + round(g[0] / self.x_axis.scale)
+        row, column = self.pixel_of(g)
         rows = slice(max(0, row - reach), row + reach + 1)
         columns = slice(max(0, column - reach), column + reach + 1)
         part = self.power[rows, columns]

@@ -10,6 +10,7 @@ e1 ∥ a and e3 ∥ c*.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -249,7 +250,11 @@ def _ask_spglib(question: str, phase: CrystalPhase, **options: bool) -> Any:
     kinds, _, first = _shared_sites(phase)
     cell = (phase.lattice, phase.fractional[first], kinds)
     try:
-        return getattr(spglib, question)(cell, symprec=SYMMETRY_TOLERANCE, **options)
+        with warnings.catch_warnings():  # of how spglib will report errors one day
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return getattr(spglib, question)(
+                cell, symprec=SYMMETRY_TOLERANCE, **options
+            )
     except getattr(spglib, "SpglibError", ValueError):  # else None, by its setting
         return None
 

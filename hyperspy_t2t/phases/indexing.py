@@ -3,7 +3,7 @@
 """Phase and three-dimensional orientation of one region from its spots."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +77,9 @@ def index_region(
     phases: Sequence[CrystalPhase],
     *,
     tolerances: Tolerances,
+    priors: Sequence[float] | None = None,
     max_index: int = 3,
+    min_score: float = 0.0,
     most: int = 12,
 ) -> list[RegionSolution]:
     """Rank the phases and zone axes that explain the spots of one region.
@@ -94,8 +96,12 @@ def index_region(
         Candidates.
     tolerances
         How far the image may be from its nominal calibration.
+    priors
+        Factor of the score of each phase, ones by default.
     max_index
         Largest index of the zone axes tried.
+    min_score
+        Solutions below are not returned.
     most
         Number of solutions returned, best first.
     """
@@ -108,7 +114,11 @@ def index_region(
     for number, phase in enumerate(phases):
         for axis, hkl, pattern in zone_patterns(phase, max_index, shortest):
             match = match_zone(spots, pattern, tolerances)
-            if match is not None and (match.reflection >= 0).sum() >= FEWEST:
+            if match is None or (match.reflection >= 0).sum() < FEWEST:
+                continue
+            prior = 1.0 if priors is None else priors[number]
+            match = replace(match, score=prior * match.score)
+            if match.score >= min_score:
                 found.append((match.score, number, axis, hkl, match))
     found.sort(key=lambda item: -item[0])
     solutions = [

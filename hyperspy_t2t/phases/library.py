@@ -143,6 +143,25 @@ def resolve_phases(
     return _without_duplicates(found)
 
 
+def candidate_priors(candidates: Any, phases: Sequence[CrystalPhase]) -> list[float]:
+    """How likely each phase is before anything is measured, from 0 to 1.
+
+    Who names elements says that they are in the sample: a phase that lacks one of
+    them counts nine tenths of one that holds all.
+
+    Parameters
+    ----------
+    candidates, phases
+        What was given to :func:`resolve_phases`, and what it returned.
+    """
+    named = {
+        item
+        for item in _as_list(candidates)
+        if isinstance(item, str) and item in _symbols()
+    }
+    return [0.9 if phase.elements < named else 1.0 for phase in phases]
+
+
 @cache
 def _entries() -> dict[str, dict[str, Any]]:
     stored = files("hyperspy_t2t.data").joinpath("phases.json")

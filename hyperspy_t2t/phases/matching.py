@@ -114,8 +114,8 @@ def match_zone(
 
     The score is the product of the share of spot evidence that is explained, the
     share of strong predicted reflections that is seen, 1 − 2^(1 − n) for n matched
-    spots, and Gaussian factors of the residual, of the scale error and of the
-    distortion relative to their tolerances.
+    spots, a factor that falls with the residual, and Gaussian factors of the scale
+    error and of the distortion relative to their tolerances.
 
     Returns
     -------
@@ -216,11 +216,15 @@ def _evaluate(
     misfit = (nearest / allowed) ** 2
     count = matched.sum(1)
     mean_misfit = (misfit * matched).sum(1) / np.maximum(count, 1)
+    # Scan distortion that no linear map holds moves spots by about a hundredth.
+    precise = np.maximum(0.01 * length, 3 * spots.std)
+    blur = ((nearest / precise) ** 2 * matched).sum(1) / np.maximum(count, 1)
     score = (
         explained
         * found
         * np.where(count > 1, 1 - 2.0 ** (1 - count), 0)
         * np.exp(-0.5 * mean_misfit)
+        / (1 + 0.25 * blur)
         * _prior(maps, tolerances)
     )
     square = (nearest**2 * matched).sum(1) / np.maximum(count, 1)

@@ -102,8 +102,9 @@ def lattice_map(image: Any, grid: ImageGrid, spots: Array) -> LatticeMap:
 
     Frequencies seen in the same places belong to one lattice. A place belongs to
     the lattice that is strongest there relative to its own plateau, or to none where
-    all stay below three tenths of it or below the noise, measured at control
-    frequencies between the spots.
+    all stay below three tenths of it or below four times the noise, measured at
+    control frequencies away from the spots. Gaps narrower than four pixels of the
+    coarse grid are grown over, and the outer three pixels take what is next to them.
 
     Parameters
     ----------

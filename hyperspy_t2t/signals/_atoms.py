@@ -304,7 +304,7 @@ def _model(
         "AtomicModel": node,
         "Processing": processing(strain, "to_atoms", given),
     }
-    title = strain.metadata.General.title.split(":")[0]
+    title = strain.metadata.General.title.rpartition(":")[0]
     return _convert.signal_of(
         "atomic_model",
         data,

@@ -71,7 +71,7 @@ def peak_set(
 
         data = da.from_array(data, chunks=-1)
     axes = table_axes(len(rows), len(COLUMNS), row_name="peak")
-    title = origin.metadata.General.title.split(":")[0]
+    title = origin.metadata.General.title.rpartition(":")[0]
     return _convert.signal_of(
         "fft_peak_set", data, axes, metadata, title=f"{title}: peaks"
     )

@@ -10,13 +10,12 @@ import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid, image_grid, nanometres_per_unit
 from hyperspy_t2t.frames import check_convention
-from hyperspy_t2t.peaks.manual import measure_spot
-from hyperspy_t2t.peaks.window import region_window
+from hyperspy_t2t.peaks.manual import noise_density
 from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import as_dask, small_or_dask, user_level
 from hyperspy_t2t.signals._provenance import processing
-from hyperspy_t2t.signals._source import RegionImage, Source
+from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.strain.continuation import (
     core,
     linear_continuation,
@@ -68,17 +67,10 @@ def gpa_by_hand(
     box = None
     if reference is not None:
         box = reference_box(reference, grid, _units_of(micrograph))
-    noise_area = _noise_area(source, pair, box)
-    domain = Domain(1, (1,), pair, "chosen by the user", noise_area)
+    domain = Domain(1, (1,), pair, "chosen by the user")
     shortest = np.linalg.norm(pair, axis=1).min()
     automatic = 1 / (2 * np.pi * NARROWEST * shortest)
     sigma = _resolution(resolution, min(automatic, resolution_limits(pair, grid)[1]))
-    if faintest(domain, sigma) >= 1:
-        raise ValueError(
-            f"Expected g-vectors of fringes that stand above the noise, got "
-            f"{pair.tolist()} 1/nm, where the reference shows none. Look for its peaks "
-            "in s.power_spectrum()."
-        )
     given = {
         "g_vectors": pair,
         "reference": "whole image" if box is None else np.array(box),
@@ -86,24 +78,6 @@ def gpa_by_hand(
         "convention": convention,
     }
     return _strain_map(micrograph, source, [(domain, sigma)], box, convention, given)
-
-
-def _noise_area(source: Source, pair: np.ndarray, box: Box | None) -> float:
-    """Area of the reference over the power to noise ratio of its weaker g, in nm²."""
-    frame = tuple(slice(0, size) for size in source.grid.shape)
-    if box is not None:
-        frame = _box_pixels(box, source.grid)
-    region = source.region(1, frame)
-    step, start = region.grid.pixel_size, region.grid.origin
-    snr = [measure_spot(region.image, region.mask, step, start, g)[0, 5] for g in pair]
-    return window_area(region) / max(min(snr), 1e-12)
-
-
-def window_area(region: RegionImage) -> float:
-    """Area in nm² that counts as independent under the window of a region."""
-    window = region_window(region.mask, pixel_size=region.grid.pixel_size)
-    share = window.sum() ** 2 / max((window**2).sum(), 1e-300)
-    return float(share * np.prod(region.grid.pixel_size))
 
 
 def _box_pixels(box: Box, grid: ImageGrid) -> tuple[slice, slice]:
@@ -138,13 +112,10 @@ def gpa_of_peaks(
     domains = choose_domains(regions, reference=label, g_vectors=pair)
     if not domains:
         raise ValueError("Expected two peaks in different directions, got none.")
-    setups = _above_noise(
-        [
-            (domain, _resolution(resolution, _automatic(domain, regions, source)))
-            for domain in domains
-        ],
-        fixed=label is not None,
-    )
+    setups = [
+        (domain, _resolution(resolution, _automatic(domain, regions, source)))
+        for domain in domains
+    ]
     given = {
         "reference": reference if isinstance(reference, (str, int)) else str(reference),
         "g_vectors": "auto" if pair is None else pair,
@@ -160,33 +131,6 @@ def _automatic(domain: Domain, regions: dict, source: Source) -> float:
     return max(finest, min(choose_resolution(domain, regions), coarsest))
 
 
-def _above_noise(
-    setups: list[tuple[Domain, float]], *, fixed: bool
-) -> list[tuple[Domain, float]]:
-    """The domains whose fringes stand above the noise, with a warning of the others.
-
-    It is an error if none does, or not the one whose reference the user fixed.
-    """
-    seen = [setup for setup in setups if faintest(*setup) < 1]
-    noisy = [
-        label for d, sigma in setups if faintest(d, sigma) >= 1 for label in d.members
-    ]
-    advice = "average over more with a larger resolution, or choose other g_vectors"
-    if not seen or (fixed and seen[0] is not setups[0]):
-        raise ValueError(
-            "Expected fringes above the noise in the reference, got noise in the regions "
-            f"{sorted(noisy)} at a resolution of {setups[0][1]:.3g} nm: {advice}."
-        )
-    if noisy:
-        warnings.warn(
-            f"The fringes of the regions {sorted(noisy)} do not stand above the noise: "
-            f"they have no strain. For them {advice}.",
-            UserWarning,
-            stacklevel=user_level(),
-        )
-    return seen
-
-
 def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
     """The crystalline regions with what the choice of reference needs."""
     regions = {}
@@ -197,7 +141,6 @@ def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
             continue
         rows = peaks._spots(label)
         best = peaks.best(label) if indexed else None
-        region = source.region(label, box)
         regions[label] = RegionSpots(
             g=rows[:, :2],
             snr=rows[:, 5],
@@ -205,7 +148,6 @@ def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
             score=0.0 if best is None else best.score,
             scale=1.0 if best is None else best.scale,
             area=float(sums[label][0] * np.prod(source.grid.pixel_size)),
-            window_area=window_area(region),
             sides=sum(
                 (part.start == 0) + (part.stop == size)
                 for part, size in zip(box, source.grid.shape, strict=True)
@@ -331,11 +273,7 @@ def _strain_map(
     given: dict,
 ) -> Any:
     """Measure every domain and assemble the signal."""
-    domains = {}
-    for number, (domain, sigma) in enumerate(setups):
-        own_box = box if number == 0 else None
-        field = measure_domain(source, domain, sigma, own_box)
-        domains[f"domain_{number}"] = _domain_to_dict(domain, sigma, field)
+    domains = _measured_domains(source, setups, box)
     first = domains["domain_0"]
     strain = {
         "schema_version": 1,
@@ -364,10 +302,38 @@ def _strain_map(
         {"name": "component", "size": 4, "navigate": True},
         *_convert.grid_axes(source.grid),
     ]
-    title = origin.metadata.General.title.split(":")[0]
+    title = origin.metadata.General.title
+    if origin.metadata.Signal.signal_type != "micrograph":
+        title = title.rpartition(":")[0]
     return _convert.signal_of(
         "strain_map", data, axes, metadata, title=f"{title}: strain"
     )
+
+
+def _measured_domains(
+    source: Source, setups: Sequence[tuple[Domain, float]], box: Box | None
+) -> dict[str, dict]:
+    """All domains that can be measured, for metadata; the first one must be."""
+    domains: dict[str, dict] = {}
+    noisy: list[int] = []
+    for number, (domain, sigma) in enumerate(setups):
+        own_box = box if number == 0 else None
+        field = measure_domain(source, domain, sigma, own_box)
+        limit = faintest(source, domain, sigma, field, own_box)
+        if number > 0 and limit >= 1:
+            noisy.extend(domain.members)
+            continue
+        _say_where_unknown(domain, field, limit, coarse_labels(source, field.grid))
+        name = f"domain_{len(domains)}"
+        domains[name] = _domain_to_dict(domain, sigma, field, limit)
+    if noisy:
+        warnings.warn(
+            f"The fringes of the regions {sorted(noisy)} do not stand above the noise: "
+            "they have no strain. Average over more with a larger resolution.",
+            UserWarning,
+            stacklevel=user_level(),
+        )
+    return domains
 
 
 def measure_domain(
@@ -393,18 +359,58 @@ def measure_domain(
     )
 
 
-def faintest(domain: Domain, sigma: float) -> float:
-    """Relative amplitude of fringes below which strain is not trusted."""
-    return max(FAINTEST, 3 * noise_amplitude(domain, sigma))
+def faintest(
+    source: Source, domain: Domain, sigma: float, field: PhaseField, box: Box | None
+) -> float:
+    """Relative amplitude of fringes below which strain is not trusted.
+
+    Three times the noise of the reference, or what leaks from neighbouring spots.
+    """
+    frame = source.boxes()[domain.reference]
+    if box is not None:
+        frame = _box_pixels(box, source.grid)
+    region = source.region(domain.reference, frame)
+    density = noise_density(
+        region.image, region.mask, region.grid.pixel_size, domain.g_vectors
+    )
+    return max(FAINTEST, 3 * noise_amplitude(density, sigma) / field.typical)
 
 
-def _domain_to_dict(domain: Domain, sigma: float, field: PhaseField) -> dict:
+def _say_where_unknown(
+    domain: Domain, field: PhaseField, limit: float, labels: np.ndarray
+) -> None:
+    """Warn of regions whose fringes are mostly lost in noise; an error if all are."""
+    advice = "average over more with a larger resolution, or choose other g_vectors"
+    if limit >= 1:
+        raise ValueError(
+            f"Expected fringes above the noise in region {domain.reference}, the "
+            f"reference, got noise of {limit / 3:.2g} of their amplitude: {advice}."
+        )
+    seen = field.amplitude > limit
+    lost = [
+        member
+        for member in domain.members
+        if (labels == member).any() and seen[labels == member].mean() < 0.5
+    ]
+    if lost:
+        warnings.warn(
+            f"The fringes of the regions {lost} stand above the noise in less than "
+            f"half of their area, the rest has no strain: {advice}.",
+            UserWarning,
+            stacklevel=user_level(),
+        )
+
+
+def _domain_to_dict(
+    domain: Domain, sigma: float, field: PhaseField, limit: float
+) -> dict:
+    """A measured domain for metadata."""
     return {
         "reference": domain.reference,
         "members": np.array(domain.members),
         "reason": domain.reason,
         "resolution": sigma,
-        "faintest": faintest(domain, sigma),
+        "faintest": limit,
         "g_vectors": field.g_vectors,
         "grid": field.grid.to_dict(),
         "displacement": small_or_dask(field.displacement),

@@ -112,6 +112,8 @@ class AtomicModel(FlatTable, Signal1D):
             atoms = self.to_ase()
             if kwargs["format"] in _FROM_CORNER:
                 atoms.translate(-self.cell_origin)
+            if kwargs["format"] == "lammps-data":
+                kwargs.setdefault("masses", True)  # or the elements would be lost
             write(partial, atoms, **kwargs)
             partial.replace(path)
         finally:

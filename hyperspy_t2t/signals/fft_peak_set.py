@@ -29,6 +29,9 @@ from hyperspy_t2t.signals._solutions import (
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.signals._table import FlatTable
 
+_POOR = 0.3
+"""Score below which a best match deserves a warning."""
+
 
 class FFTPeakSet(FlatTable, Signal1D):
     """Peaks of all regions in one table, strongest first, g followed by −g.
@@ -209,6 +212,7 @@ class FFTPeakSet(FlatTable, Signal1D):
         *,
         scale_tolerance: float = 0.1,
         max_index: int = 3,
+        min_score: float = 0.1,
     ) -> "FFTPeakSet":
         """Find the crystal phase and orientation of every region.
 
@@ -224,48 +228,71 @@ class FFTPeakSet(FlatTable, Signal1D):
             Largest relative error of the pixel size.
         max_index
             Largest index of the zone axes tried.
+        min_score
+            A match below explains so little that the region counts as unknown.
 
         Returns
         -------
         FFTPeakSet
             The same peaks with solutions; a region whose peaks no candidate
-            explains has none.
+            explains has none. A warning names regions with a poor best match.
         """
-        from hyperspy_t2t.phases.indexing import index_region
-        from hyperspy_t2t.phases.library import resolve_phases
+        from hyperspy_t2t.phases.library import candidate_priors, resolve_phases
         from hyperspy_t2t.phases.matching import Tolerances
 
-        for name, value in (
-            ("tolerance", tolerance),
-            ("scale_tolerance", scale_tolerance),
+        for name, value, limit in (
+            ("tolerance", tolerance, 0.5),
+            ("scale_tolerance", scale_tolerance, 0.5),
+            ("min_score", min_score, 1.0),
         ):
-            if not 0 <= value < 0.5:
+            if not 0 <= value < limit:
                 raise ValueError(
-                    f"Expected {name} as a fraction from 0 to 0.5, got {value}. 0.05 "
-                    "is 5 %."
+                    f"Expected {name} as a fraction from 0 to {limit}, got {value}. "
+                    "0.05 is 5 %."
                 )
         phases = resolve_phases(candidates)
-        tolerances = Tolerances(scale=scale_tolerance, distortion=tolerance)
-        solutions = {}
-        for label in self.region_labels.tolist():
-            rows = self._spots(label)
-            solutions[label] = index_region(
-                rows[:, :2],
-                np.hypot(rows[:, 3], rows[:, 4]),
-                rows[:, 5],
-                phases,
-                tolerances=tolerances,
-                max_index=max_index,
-            )
+        solutions = self._indexed(
+            phases,
+            priors=candidate_priors(candidates, phases),
+            tolerances=Tolerances(scale=scale_tolerance, distortion=tolerance),
+            max_index=max_index,
+            min_score=min_score,
+        )
         parameters = {
             "candidates": [phase.name for phase in phases],
             "tolerance": tolerance,
             "scale_tolerance": scale_tolerance,
             "max_index": max_index,
+            "min_score": min_score,
         }
         return self._with_phases(
             solutions_to_dict(phases, solutions), "index_phases", parameters
         )
+
+    def _indexed(self, phases: list[Any], **options: Any) -> dict[int, list[Any]]:
+        """Solutions of every region; warns of those hardly better than none."""
+        from hyperspy_t2t.phases.indexing import index_region
+
+        solutions = {}
+        for label in self.region_labels.tolist():
+            rows = self._spots(label)
+            std = np.hypot(rows[:, 3], rows[:, 4])
+            solutions[label] = index_region(
+                rows[:, :2], std, rows[:, 5], phases, **options
+            )
+        poor = [
+            f"region {label}: {phases[found[0].phase].name}, score {found[0].score:.2f}"
+            for label, found in solutions.items()
+            if found and found[0].score < _POOR
+        ]
+        if poor:
+            warnings.warn(
+                f"Poor matches, which leave much unexplained: {'; '.join(poor)}. "
+                "Compare peaks.solutions(label) and peaks.plot(label), or add candidates.",
+                UserWarning,
+                stacklevel=user_level(),
+            )
+        return solutions
 
     def _with_phases(self, phases: dict, operation: str, parameters: dict) -> Any:
         result = self._deepcopy_with_new_data(self.data)
@@ -346,10 +373,10 @@ class FFTPeakSet(FlatTable, Signal1D):
 
     def gpa(
         self,
-        *,
         reference: Any = "auto",
         g_vectors: Any = "auto",
         resolution: float | str = "auto",
+        *,
         convention: str = "reference",
         show_progressbar: bool | None = None,
     ) -> "StrainMap":  # noqa: F821

@@ -137,9 +137,9 @@ class Micrograph(PixelCompanions, Signal2D):
 
     def gpa(
         self,
-        *,
         g_vectors: Any,
         reference: Any = None,
+        *,
         resolution: float | str = "auto",
         convention: str = "reference",
         show_progressbar: bool | None = None,

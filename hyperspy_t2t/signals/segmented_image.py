@@ -154,7 +154,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
             raise ValueError(f"Expected new labels of 0 and above, got {bad}.")
         return self._relabelled(dict(mapping), "relabel", {"mapping": str(mapping)})
 
-    def split(self, label: int, *, line: Any) -> "SegmentedImage":
+    def split(self, label: int, line: Any) -> "SegmentedImage":
         """Cut a region along a straight line.
 
         Parameters

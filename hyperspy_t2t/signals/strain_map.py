@@ -112,17 +112,18 @@ class StrainMap(PixelCompanions, Signal2D):
         steps = np.array(grid.pixel_size) / measured  # whole numbers after isig[::n]
         if not np.allclose(steps, np.maximum(1, np.rint(steps)), rtol=1e-6):
             raise ValueError(
-                f"Expected the pixels that were measured, {measured.tolist()} nm (y, x), "
-                f"got {grid.pixel_size} nm. Calibrate the micrograph and measure again."
+                f"Expected the pixels that were measured, {measured.tolist()} nm (y, "
+                f"x), got {grid.pixel_size} nm. Calibrate the micrograph and measure "
+                "again."
             )
         return source
 
     def to_atoms(
         self,
         thickness: float,
-        *,
         composition: Mapping[str, Any] | None = None,
         seed: int = 0,
+        *,
         calibration: str = "nominal",
         contrast: str = "bright",
         show_progressbar: bool | None = None,

@@ -35,6 +35,8 @@ class PhaseField:
         β[i, j] = ∂u_i/∂r_j, shape (2, 2, ny, nx).
     amplitude
         Amplitude of the weaker of the two fringes relative to the reference.
+    typical
+        |z| of the weaker fringes in the reference, in grey levels.
     """
 
     grid: ImageGrid
@@ -42,6 +44,7 @@ class PhaseField:
     displacement: Array
     gradient: Array
     amplitude: Array
+    typical: float
 
 
 def phase_field(
@@ -58,7 +61,10 @@ def phase_field(
     The phase of the local component at g is φ₀ − 2π g·u. Its gradient follows
     from the complex field without unwrapping and without finite differences; its
     mean over the reference corrects g; two g are inverted for ∂u/∂r. Where the image
-    border cuts the Gaussian, phase and gradient belong to its centre of weight.
+    border cuts the Gaussian, phase and gradient belong to its centre of weight. Within
+    two standard deviations of the border neighbouring spots leak in: gradient and
+    amplitude there are those of the nearest place further inside, and the displacement
+    continues along that gradient.
 
     Parameters
     ----------
@@ -71,6 +77,11 @@ def phase_field(
     reference, inside
         Where the reference is and where the lattice is, on the coarse grid of
         ``coarse_grid(grid, resolution)``.
+
+    Raises
+    ------
+    ValueError
+        Impossible g-vectors, or a reference without fringes.
 
     References
     ----------
@@ -114,6 +125,7 @@ def phase_field(
         displacement,
         gradient[(..., *nearest)],
         relative[nearest],
+        float(typical.min()),
     )
 
 

@@ -35,9 +35,6 @@ class RegionSpots:
         Measured length over that of the bulk, 1 where it has no solution.
     area
         In nm².
-    window_area
-        Area in nm² that counts as independent under the window of the spectrum,
-        (Σ w)² / Σ w².
     sides
         How many of the four sides of the image the region reaches.
     """
@@ -48,7 +45,6 @@ class RegionSpots:
     score: float
     scale: float
     area: float
-    window_area: float
     sides: int
 
 
@@ -66,26 +62,27 @@ class Domain:
         Two frequencies in 1/nm, shape (2, 2).
     reason
         Why this reference, in words.
-    noise_area
-        Window area of the reference over the power to noise ratio of its weaker g,
-        in nm².
     """
 
     reference: int
     members: tuple[int, ...]
     g_vectors: Array
     reason: str
-    noise_area: float = 0.0
 
 
-def noise_amplitude(domain: Domain, resolution: float) -> float:
-    """Root mean square amplitude of pure noise relative to the reference's fringes.
+def noise_amplitude(density: float, resolution: float) -> float:
+    """Root mean square of |z| where there is nothing but noise, in grey levels.
 
-    A Gaussian average of standard deviation σ collects noise from an area 4πσ²; a
-    window of area A shows the same noise as a spot of power 1/snr, so that the
-    relative amplitude is √(A / (4πσ² snr)).
+    A Gaussian average of standard deviation σ collects the noise of an area 4πσ².
+
+    Parameters
+    ----------
+    density
+        Of the noise, in squared grey levels times nm².
+    resolution
+        σ in nm.
     """
-    return float(np.sqrt(domain.noise_area / (4 * np.pi)) / resolution)
+    return float(np.sqrt(density / (4 * np.pi)) / resolution)
 
 
 def choose_domains(
@@ -118,17 +115,10 @@ def choose_domains(
         members = tuple(
             other for other in left if other == label or shares(left[other], pair)
         )
-        area = left[label].window_area / weaker_snr(left[label], pair)
-        domains.append(Domain(label, members, pair, reason, area))
+        domains.append(Domain(label, members, pair, reason))
         for member in members:
             del left[member]
     return domains
-
-
-def weaker_snr(region: RegionSpots, pair: Array) -> float:
-    """The smaller of the power to noise ratios of the spots nearest to two g."""
-    distance = np.linalg.norm(region.g[:, None] - np.asarray(pair)[None], axis=-1)
-    return float(region.snr[distance.argmin(axis=0)].min())
 
 
 def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:

@@ -40,7 +40,6 @@ def spots(
         score=score,
         scale=scale,
         area=area,
-        window_area=area,
         sides=sides,
     )
 
@@ -145,24 +144,20 @@ def test_the_mask_holds_the_spots_of_all_members(spread: float) -> None:
 
 
 def test_noise_amplitude_is_that_of_a_simulation() -> None:
-    """White noise averaged by a Gaussian, relative to fringes of known power."""
+    """White noise, measured beside fringes, and averaged by a Gaussian."""
     from hyperspy_t2t.calibration import ImageGrid
-    from hyperspy_t2t.peaks.manual import measure_spot
-    from hyperspy_t2t.peaks.window import region_window
+    from hyperspy_t2t.peaks.manual import noise_density
     from hyperspy_t2t.strain.demodulation import local_spectrum
 
     rng = np.random.default_rng(0)
     grid = ImageGrid((300, 300), (0.03, 0.03))
-    sigma, amplitude, noise = 0.3, 1.6, 2.0
+    sigma, noise = 0.3, 2.0
     image = rng.normal(0, noise, grid.shape)
     position = grid.to_nm(*np.indices(grid.shape))
-    fringes = sum(amplitude * np.cos(2 * np.pi * (position @ g)) for g in LATTICE[:2])
+    fringes = sum(1.6 * np.cos(2 * np.pi * (position @ g)) for g in LATTICE[:2])
     full = np.ones(grid.shape, bool)
-    seen = 100 + fringes + image
-    snr = [measure_spot(seen, full, (0.03, 0.03), (0, 0), g)[0, 5] for g in LATTICE[:2]]
-    window = region_window(full)
-    area = window.sum() ** 2 / (window**2).sum() * 0.03**2
-    domain = Domain(1, (1,), LATTICE[:2], "", area / np.mean(snr))
+    density = noise_density(100 + fringes + image, full, grid.pixel_size, LATTICE[:2])
+    assert density == pytest.approx(noise**2 * 0.03**2, rel=0.2)
     found = local_spectrum(image, grid, LATTICE[:2], sigma=sigma).component
-    measured = np.sqrt((np.abs(found) ** 2).mean()) / (0.5 * amplitude)
-    assert noise_amplitude(domain, sigma) == pytest.approx(measured, rel=0.15)
+    measured = np.sqrt((np.abs(found) ** 2).mean())
+    assert noise_amplitude(density, sigma) == pytest.approx(measured, rel=0.15)
