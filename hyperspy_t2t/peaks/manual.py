@@ -40,7 +40,7 @@ def measure_spot(
         Two rows with the columns of `SPOT_COLUMNS`.
     """
     nyquist = 0.5 / np.array(pixel_size)[::-1]
-    if g.shape != (2,) or np.any(np.abs(g) >= nyquist) or not np.any(g):
+    if g.shape != (2,) or not np.all(np.abs(g) < nyquist) or not np.any(g):
         raise ValueError(
             "Expected g as (gx, gy) in 1/nm, not zero and within the Nyquist limit "
             f"±({nyquist[0]:.4g}, {nyquist[1]:.4g}), got {g.tolist()}."

@@ -287,8 +287,8 @@ class FFTPeakSet(FlatTable, Signal1D):
         ]
         if poor:
             warnings.warn(
-                f"Poor matches, which leave much unexplained: {'; '.join(poor)}. "
-                "Compare peaks.solutions(label) and peaks.plot(label), or add candidates.",
+                f"Poor matches, which leave much unexplained: {'; '.join(poor)}. See "
+                "peaks.solutions(label) and peaks.plot(label), or add candidates.",
                 UserWarning,
                 stacklevel=user_level(),
             )
