@@ -20,6 +20,21 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 _REAL_DATA = "HYPERSPY_T2T_REAL_DATA"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Fill the caches of numba before several workers would at once.
+
+    On a fresh machine the first import of orix compiles and stores machine code. Two
+    processes that do so at the same time leave a cache that crashes all later ones.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    import orix.quaternion  # noqa: F401
+
+    from hyperspy_t2t.data import scene
+
+    scene("single_crystal", shape=(32, 32), dose=5)
+
+
 def _real_data_folder() -> Path | None:
     """The folder of real files, None where the variable names none."""
     folder = os.environ.get(_REAL_DATA, "")

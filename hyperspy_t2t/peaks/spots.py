@@ -13,6 +13,8 @@ from hyperspy_t2t.peaks.sinusoid import refine_sinusoids
 Array = npt.NDArray[np.floating]
 SPOT_COLUMNS = ("gx", "gy", "intensity", "gx_std", "gy_std", "snr", "phase")
 SPOT_UNITS = ("1/nm", "1/nm", "", "1/nm", "1/nm", "", "rad")
+LONGEST = 2.5
+"""Longest lattice period in nm looked for unless asked: most cells are smaller."""
 _MAIN_LOBE = 3.0
 """Spectral pixels around a spot that belong to it (a Hann window has ±2)."""
 
@@ -74,8 +76,8 @@ def find_spots(
     false_alarms
         Expected number of false spots per spectrum of pure noise.
     min_d, max_d
-        Shortest and longest period looked for, in nm; ``max_d=None`` allows a
-        fifth of the extent of the window.
+        Shortest and longest period looked for, in nm; ``max_d=None`` allows 2.5
+        nm, but at most a fifth of the extent of the window.
 
     Returns
     -------
@@ -89,7 +91,7 @@ def find_spots(
         return np.empty((0, len(SPOT_COLUMNS)))
     spectrum = region_spectrum(prepared[0], window, pixel_size)
     extent = np.sqrt(window.sum() * np.prod(pixel_size))
-    limits = (1 / (max_d or extent / 5.0), 1 / min_d)
+    limits = (1 / (max_d or min(extent / 5.0, LONGEST)), 1 / min_d)
     rows, columns, floor = _significant_maxima(spectrum, limits, false_alarms)
     if not len(rows):
         return np.empty((0, len(SPOT_COLUMNS)))

@@ -237,8 +237,8 @@ class SegmentedImage(PixelCompanions, Signal2D):
         false_alarms
             Expected number of false peaks per region of pure noise.
         min_d, max_d
-            Shortest and longest period in nm; the longest is by default a fifth
-            of the region.
+            Shortest and longest period in nm; the longest is by default 2.5 nm, but
+            at most a fifth of the region. A superlattice needs more.
         show_progressbar
             Whether work on a lazy image shows how far it is; None means HyperSpy's
             preference.
