@@ -28,11 +28,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if hasattr(config, "workerinput"):
         return
-    import orix.quaternion  # noqa: F401
-
     from hyperspy_t2t.data import scene
 
-    scene("single_crystal", shape=(32, 32), dose=5)
+    # Used, not only imported: "import orix.quaternion" alone loads nothing.
+    peaks = scene("single_crystal", shape=(128, 128)).segment().find_peaks()
+    assert peaks.index_phases(["Si"]).best(1).orientation.size == 1
 
 
 def _real_data_folder() -> Path | None:

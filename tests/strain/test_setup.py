@@ -151,13 +151,19 @@ def test_noise_amplitude_is_that_of_a_simulation() -> None:
 
     rng = np.random.default_rng(0)
     grid = ImageGrid((300, 300), (0.03, 0.03))
-    sigma, noise = 0.3, 2.0
-    image = rng.normal(0, noise, grid.shape)
+    sigma, noise, draws = 0.3, 2.0, 20
     position = grid.to_nm(*np.indices(grid.shape))
     fringes = sum(1.6 * np.cos(2 * np.pi * (position @ g)) for g in LATTICE[:2])
     full = np.ones(grid.shape, bool)
-    density = noise_density(100 + fringes + image, full, grid.pixel_size, LATTICE[:2])
-    assert density == pytest.approx(noise**2 * 0.03**2, rel=0.2)
-    found = local_spectrum(image, grid, LATTICE[:2], sigma=sigma).component
+    images = rng.normal(0, noise, (draws, *grid.shape))
+    # One draw scatters by 16 %, twenty by less than 4.
+    density = np.mean(
+        [
+            noise_density(100 + fringes + image, full, grid.pixel_size, LATTICE[:2])
+            for image in images
+        ]
+    )
+    assert density == pytest.approx(noise**2 * 0.03**2, rel=0.1)
+    found = local_spectrum(images[0], grid, LATTICE[:2], sigma=sigma).component
     measured = np.sqrt((np.abs(found) ** 2).mean())
-    assert noise_amplitude(density, sigma) == pytest.approx(measured, rel=0.15)
+    assert noise_amplitude(density, sigma) == pytest.approx(measured, rel=0.1)
