@@ -1,125 +1,87 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""Where in an image which lattice is: maps of local Fourier amplitude, grouped."""
+"""Where in an image which lattice is: maps of fringe amplitude, grouped."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.frequencies import hann_window, upper_half
-from hyperspy_t2t.peaks.spots import find_spots
-from hyperspy_t2t.strain.demodulation import local_amplitude
+from hyperspy_t2t.segmentation.fringes import fringe_maps
 
 Array = npt.NDArray[np.floating]
-_SMALLEST_TILE, _TILE = 128, 512
-"""Sides of tiles in pixels."""
-_MAX_TILES = 6
-FAINT = 0.03
-"""Amplitude below which a tile's frequency counts as an artefact of another tile's."""
+PERIODS = 3.0
+"""Standard deviation, in longest periods, of the Gaussian lattices are seen through."""
+SEEN = 0.3
+"""Share of a lattice's plateau below which there is no lattice."""
 
 
 class LatticeMap(NamedTuple):
-    """Which lattice is where."""
+    """How strong each lattice is at each place."""
 
-    grid: ImageGrid
-    lattice: npt.NDArray[np.intp]
-    """0 where no lattice is seen, else 1 … n, shape (ny, nx)."""
     strength: Array
-    """Amplitude of that lattice relative to its plateau, shape (ny, nx)."""
+    """Amplitude relative to the lattice's plateau, shape (lattices, ny, nx)."""
+    pitch: int
+    """Pixels of the image from one sample to the next, the first at pixel 0."""
+    sigma: float
+    """Standard deviation in pixels of the Gaussian they are seen through."""
+
+    def on(self, shape: tuple[int, int], binning: int) -> Array:
+        """Strengths at the pixels of an image binned by `binning`, interpolated."""
+        from scipy.ndimage import map_coordinates
+
+        place = [
+            (np.arange(size) * binning + (binning - 1) / 2) / self.pitch
+            for size in shape
+        ]
+        mesh = np.meshgrid(*place, indexing="ij")
+        return np.stack([
+            map_coordinates(one, mesh, order=1, mode="nearest")
+            for one in self.strength
+        ])  # fmt: skip
 
 
-def sampled_spots(image: Any, grid: ImageGrid, *, most: int = 16) -> Array:
-    """Strongest frequencies (n, 2) in 1/nm met in tiles spread over an image.
+def usable(frequencies: Array) -> Array:
+    """Frequencies without those far below the others, which need too wide a window."""
+    length = np.linalg.norm(frequencies, axis=1)
+    return frequencies[length > 0.4 * np.median(length[: max(4, len(length) // 2)])]
 
-    Each tile in turn gives its strongest frequency that is new, so that a small
-    region is heard beside a large one.
+
+def lattice_map(
+    image: Any, frequencies: Array, *, background: Array, binning: int
+) -> LatticeMap | None:
+    """Strength of the lattices whose frequencies were met in an image.
+
+    Frequencies seen in the same places belong to one lattice. A lattice is seen
+    where it exceeds four times the noise, which is measured at control frequencies
+    away from the lattices'.
 
     Parameters
     ----------
     image
-        Array (ny, nx), numpy or dask; only the tiles are read.
-    grid
-        Its pixels in nm.
-    most
-        Largest number of frequencies returned, one of each Friedel pair.
+        Array (ny, nx), numpy or dask.
+    frequencies
+        (fx, fy) in periods per pixel, shape (n, 2), n ≥ 1.
+    background, binning
+        As for :func:`~hyperspy_t2t.segmentation.fringes.fringe_maps`.
+
+    Returns
+    -------
+    LatticeMap or None
+        None if no lattice is seen anywhere.
     """
-    tiles = _tiles(grid.shape)
-    found = [_tile_spots(np.asarray(image[tile], float), grid) for tile in tiles]
-    width = 2.0 / min(
-        (part.stop - part.start) * step
-        for part, step in zip(tiles[0], grid.pixel_size, strict=True)
+    sigma = PERIODS / np.linalg.norm(frequencies, axis=1).min()
+    controls = _control_frequencies(frequencies)
+    maps = fringe_maps(
+        image,
+        np.concatenate([frequencies, controls]),
+        sigma=sigma,
+        background=background,
+        binning=binning,
     )
-    strongest = max(spots[0, 2] if len(spots) else 0.0 for spots in found)
-    kept: list[Array] = []
-    for rank in range(max(map(len, found))):
-        for spots in found:
-            if rank >= len(spots) or spots[rank, 2] < FAINT * strongest:
-                continue
-            if _is_new(spots[rank, :2], kept, width):
-                kept.append(spots[rank, :2])
-    return np.reshape(kept[:most], (-1, 2))
-
-
-def _tile_spots(tile: Array, grid: ImageGrid) -> Array:
-    """gx, gy and amplitude in grey levels of a tile's half plane, strongest first."""
-    window = hann_window(tile.shape)
-    spots = find_spots(tile, window, grid.pixel_size)[:, :3]
-    spots = spots[upper_half(spots)]
-    mean = np.nansum(tile * window) / window.sum()
-    spots[:, 2] = np.sqrt(spots[:, 2]) * abs(mean)
-    return spots[np.argsort(-spots[:, 2], kind="stable")]
-
-
-def _is_new(spot: Array, kept: list[Array], width: float) -> bool:
-    """Whether a frequency and its partner are further than `width` from others."""
-    return all(
-        min(np.hypot(*(spot - other)), np.hypot(*(spot + other))) > width
-        for other in kept
-    )
-
-
-def _tiles(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
-    """Half-overlapping tiles that cover an image, or sample a large one evenly.
-
-    A small image is also taken whole: more periods, sharper spots.
-    """
-    axes = []
-    for size in shape:
-        length = min(size, max(_SMALLEST_TILE, min(_TILE, size // 2)))
-        count = min(_MAX_TILES, 2 * -(-size // length) - 1)
-        starts = np.linspace(0, size - length, count).astype(int)
-        axes.append([slice(int(a), int(a) + length) for a in starts])
-    tiles = [(rows, columns) for rows in axes[0] for columns in axes[1]]
-    if max(shape) <= 2 * _TILE:
-        tiles.append((slice(0, shape[0]), slice(0, shape[1])))
-    return tiles
-
-
-def lattice_map(image: Any, grid: ImageGrid, spots: Array) -> LatticeMap:
-    """Split an image by the lattices whose frequencies are `spots`.
-
-    Frequencies seen in the same places belong to one lattice. A place belongs to
-    the lattice that is strongest there relative to its own plateau, or to none where
-    all stay below three tenths of it or below four times the noise, measured at
-    control frequencies away from the spots. Gaps narrower than four pixels of the
-    coarse grid are grown over, and the outer three pixels take what is next to them.
-
-    Parameters
-    ----------
-    image, grid
-        As in :func:`sampled_spots`.
-    spots
-        (gx, gy) in 1/nm, shape (n, 2), n ≥ 1.
-    """
-    sigma = 3.0 / np.linalg.norm(spots, axis=1).min()
-    controls = _control_frequencies(spots)
-    local = local_amplitude(image, grid, np.concatenate([spots, controls]), sigma=sigma)
-    amplitude = local.amplitude[: len(spots)]
-    noise = local.amplitude[len(spots) :]
+    amplitude = maps.amplitude[: len(frequencies)]
     # Robust, since a control may be a frequency of some small region.
-    floor = 4 * np.median(noise)
+    floor = 4 * float(np.median(maps.amplitude[len(frequencies) :]))
     strength = []
     for members in _groups(amplitude, floor):
         # The root mean square weighs strong frequencies more.
@@ -130,33 +92,35 @@ def lattice_map(image: Any, grid: ImageGrid, spots: Array) -> LatticeMap:
         # Of what is clearly lattice: a faint halo may cover more of the image.
         plateau = np.percentile(combined[above & (combined > 0.3 * combined.max())], 80)
         strength.append(np.where(above, combined / plateau, 0.0))
-    if not strength:
-        nothing = np.zeros(local.grid.shape)
-        return LatticeMap(local.grid, nothing.astype(np.intp), nothing)
-    stack = np.stack(strength)
-    lattice = np.where(stack.max(axis=0) > 0.3, stack.argmax(axis=0) + 1, 0)
-    lattice = _without_seams(lattice)
-    return LatticeMap(
-        local.grid, without_border(lattice), without_border(stack.max(axis=0))
-    )
+    return LatticeMap(np.stack(strength), maps.pitch, sigma) if strength else None
 
 
-def _without_seams(lattice: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Lattices grown over the places without one that are too narrow to be seen.
+def lattice_classes(strength: Array, sigma: float) -> npt.NDArray[np.intp]:
+    """The lattice of each pixel, 1 … n, or 0 where there is none.
 
-    Between two grains the average mixes both; a gap narrower than two standard
-    deviations, four pixels, is a border and no region.
+    A pixel belongs to the lattice that is strongest there relative to its own
+    plateau, or to none where all stay below three tenths. Gaps narrower than two
+    standard deviations are grown over: between two grains the average mixes both.
+
+    Parameters
+    ----------
+    strength
+        Shape (lattices, ny, nx).
+    sigma
+        Standard deviation, in these pixels, of the Gaussian they are seen through.
     """
-    from scipy.ndimage import binary_opening, distance_transform_edt
-    from skimage.morphology import disk
+    from scipy.ndimage import distance_transform_edt
 
-    if not lattice.any():
+    lattice = np.where(strength.max(axis=0) > SEEN, strength.argmax(axis=0) + 1, 0)
+    if not lattice.any() or lattice.all():
         return lattice
-    padded = np.pad(lattice == 0, 2, mode="edge")
-    wide = binary_opening(padded, disk(2))[2:-2, 2:-2]
-    nearest = distance_transform_edt(
-        lattice == 0, return_distances=False, return_indices=True
-    )
+    empty = lattice == 0
+    reach = round(sigma)
+    padded = np.pad(empty, reach + 1, mode="edge")
+    core = distance_transform_edt(padded) > reach
+    wide = distance_transform_edt(~core) <= reach if core.any() else core
+    wide = wide[reach + 1 : -reach - 1, reach + 1 : -reach - 1] & empty
+    nearest = distance_transform_edt(empty, return_distances=False, return_indices=True)
     return np.where(wide, 0, lattice[tuple(nearest)])
 
 
@@ -173,8 +137,10 @@ def without_halos(
     ----------
     labels
         Regions with true borders, shape (ny, nx).
-    lattice, strength
-        As in :class:`LatticeMap`, on the same grid.
+    lattice
+        Result of :func:`lattice_classes`.
+    strength
+        Of the strongest lattice, shape (ny, nx).
     """
     from scipy.ndimage import maximum
     from skimage.measure import label
@@ -185,21 +151,10 @@ def without_halos(
     return np.where(np.asarray(highest)[parts] < 0.6, 0, lattice)
 
 
-def without_border(values: npt.NDArray, *, width: int = 3) -> npt.NDArray:
-    """Values on a coarse grid whose border is replaced by what is next to it.
-
-    At the border of the image the Gaussian is cut, and neighbouring frequencies
-    leak into a local component.
-    """
-    width = min(width, (min(values.shape) - 1) // 2)
-    inner = values[width:-width, width:-width] if width else values
-    return np.pad(inner, width, mode="edge")
-
-
-def _control_frequencies(spots: Array) -> Array:
-    """Frequencies of the spots' length, as far in angle from all spots as possible."""
-    length = np.median(np.linalg.norm(spots, axis=1))
-    both = np.concatenate([spots, -spots])
+def _control_frequencies(frequencies: Array) -> Array:
+    """Frequencies of the same length, as far in angle from all others as possible."""
+    length = np.median(np.linalg.norm(frequencies, axis=1))
+    both = np.concatenate([frequencies, -frequencies])
     angle = np.linspace(0, np.pi, 90, endpoint=False)
     trial = length * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     distance = np.linalg.norm(trial[:, None] - both[None], axis=-1).min(axis=1)
@@ -223,8 +178,8 @@ def _groups(amplitude: Array, floor: float) -> list[npt.NDArray[np.intp]]:
         return [np.array([0])]
     maps = amplitude.reshape(count, -1)
     plateau = np.percentile(maps, 99, axis=1, keepdims=True)
-    seen = (maps > np.maximum(0.4 * plateau, floor)).astype(float)
-    both = seen @ seen.T
+    seen = (maps > np.maximum(0.4 * plateau, floor)).astype(np.float32)
+    both = (seen @ seen.T).astype(float)
     places = np.maximum(np.diag(both), 1.0)
     distance = 1 - both / np.minimum(places[:, None], places[None])
     np.fill_diagonal(distance, 0)

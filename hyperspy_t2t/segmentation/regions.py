@@ -1,32 +1,85 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""Regions of an image by grey level and by lattice."""
+"""Regions of an image by grey level, by lattice, by contours or as particles."""
 
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.segmentation.binning import binned, binned_grid, filled
+from hyperspy_t2t.segmentation.canny import canny_regions
+from hyperspy_t2t.segmentation.confidence import (
+    border_strengths,
+    confidence_map,
+    merged_to,
+)
+from hyperspy_t2t.segmentation.grey import at_borders, grey_regions
 from hyperspy_t2t.segmentation.intensity import intensity_classes
 from hyperspy_t2t.segmentation.lattices import (
+    LatticeMap,
+    lattice_classes,
     lattice_map,
-    sampled_spots,
-    without_border,
+    usable,
     without_halos,
 )
-from hyperspy_t2t.strain.demodulation import local_amplitude
+from hyperspy_t2t.segmentation.particles import touching_particles
+from hyperspy_t2t.segmentation.sampling import sampled_frequencies
+from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
 
+Array = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int32]
-Method = Literal["auto", "threshold", "lattice"]
+Method = Literal["auto", "threshold", "lattice", "canny", "watershed", "sam"]
 METHODS: tuple[str, ...] = get_args(Method)
+_FINE, _WORKING = 4096, 640
+"""Largest sides, of a square image, of the label image and of the one worked on."""
+_SMALLEST = 1e-4
+"""Smallest region as a share of the image unless asked."""
+_SENSITIVITIES = (1.0, 0.7, 0.5, 0.35)
+"""Factors on what a step needs, tried until as many regions are found as hinted."""
 
 
 class CoarseRegions(NamedTuple):
-    """Labels on a coarse grid that spans the image."""
+    """Labels on a grid, the image's or a coarser one, that spans the image."""
 
     grid: ImageGrid
     labels: Labels
+    confidence: npt.NDArray[np.float32]
+    """Certainty of each label between 0 and 1, same shape."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """An image at the resolution it is divided at."""
+
+    image: Any
+    """All pixels."""
+    working: Array
+    """Means over blocks of `binning` pixels, finite."""
+    binning: int
+    frequencies: Array
+    """Of lattices, (fx, fy) in periods per pixel of the image."""
+    smallest: float
+    """Fewest pixels of `working` in a region."""
+
+    @property
+    def texture(self) -> float:
+        """Standard deviation that averages over the longest period of a lattice."""
+        if not len(self.frequencies):
+            return 0.0
+        longest = 1 / np.linalg.norm(self.frequencies, axis=1).min()
+        return float(0.7 * longest / self.binning)
+
+
+class _Division(NamedTuple):
+    """Regions, those of grey levels alone, and what they were found in."""
+
+    labels: npt.NDArray[np.integer]
+    grey: npt.NDArray[np.integer]
+    smooth: Smoothed
+    lattices: LatticeMap | None
 
 
 def find_regions(
@@ -34,14 +87,15 @@ def find_regions(
     grid: ImageGrid,
     *,
     method: Method = "auto",
+    n_regions: int | None = None,
     min_area: float | None = None,
 ) -> CoarseRegions:
     """Regions of an image without a parameter to set.
 
-    The spots of the image set the length over which grey levels are averaged, so
-    that a lattice is not taken for structure; grey-level classes are split further
-    by the lattice seen at each place; connected parts become regions and those too
-    small or too thin to be one join their neighbour.
+    Nothing depends on the size of a pixel: the noise and the lattices of the image
+    set the scale on which it is smoothed. Grey levels divide it where they make a
+    step; each part is divided further by the lattice seen at each place; connected
+    parts become regions and those too small or too thin join their neighbour.
 
     Parameters
     ----------
@@ -50,74 +104,189 @@ def find_regions(
     grid
         Its pixels in nm.
     method
-        "auto" uses grey levels and lattices, "threshold" and "lattice" one of them.
+        "auto" uses grey levels and lattices, "threshold" and "lattice" one of them;
+        "canny" uses contours, "watershed" parts particles that touch.
+    n_regions
+        Number of regions expected: fainter steps count until there are as many, and
+        the weakest borders are removed until there are no more.
     min_area
-        Smallest region in nm²; by default a thousandth of the image.
+        Smallest region in nm²; by default a ten-thousandth of the image.
 
     Returns
     -------
     CoarseRegions
         Labels 1 … n, the largest region first; 0 where the image has no data.
     """
-    if method not in METHODS:
+    if method not in METHODS or method == "sam":
         raise ValueError(
-            f"The segmentation method must be one of {', '.join(METHODS)}; got "
+            f"The segmentation method must be one of {', '.join(METHODS[:-1])}; got "
             f"{method!r}."
         )
-    spots = sampled_spots(image, grid)
-    sample = _central_tile(image)
-    sigma = _smoothing(grid, spots, noise_to_contrast(sample))
-    local = local_amplitude(image, grid, [], sigma=sigma)
-    extent = np.prod([n * s for n, s in zip(grid.shape, grid.pixel_size, strict=True)])
-    smallest = (min_area or 1e-3 * extent) / np.prod(local.grid.pixel_size)
-    labels = (local.coverage > 0.1 * local.coverage.max()).astype(np.int32)
-    if method != "lattice":
-        mean = without_border(local.mean) if len(spots) else local.mean
-        classes = intensity_classes(mean, contrast=grey_range(sample))
-        labels = split_regions(labels, classes, smallest=smallest, thinnest=1.5)
-    if method != "threshold" and len(spots):
-        lattices = lattice_map(image, grid, spots)
-        index = np.ix_(*nearest_indices(lattices.grid, local.grid))
-        classes = without_halos(
-            labels, lattices.lattice[index], lattices.strength[index]
+    side = np.sqrt(np.prod(image.shape))
+    first = max(1, int(np.ceil(side / _FINE)))
+    fine = binned(image, first)
+    factor = min(max(1, round(side / first / _WORKING)), *fine.shape)
+    working, missing = filled(binned(fine, factor).astype(float))
+    pixel = np.prod(grid.pixel_size) * (first * factor) ** 2
+    view = _View(
+        image,
+        working,
+        first * factor,
+        usable(sampled_frequencies(image)),
+        min_area / pixel if min_area else _SMALLEST * working.size,
+    )
+    found = _divided(view, method, n_regions)
+    strength, sigma = None, found.smooth.sigma
+    if found.lattices is not None:
+        strength = found.lattices.on(working.shape, view.binning)
+    edges, certain = border_strengths(found.labels, found.smooth, strength)
+    labels = found.labels
+    if n_regions is not None:
+        labels = merged_to(labels, edges, certain, n_regions)
+        edges, certain = border_strengths(labels, found.smooth, strength)
+    confidence = confidence_map(labels, edges, certain, sigma)
+    labels, grey = (np.where(missing, 0, a) for a in (labels, found.grey))
+    full = sharpened(fine, labels, grey, factor, sigma * factor)
+    return CoarseRegions(
+        binned_grid(grid, first), by_area(full), _spread(confidence, fine.shape, factor)
+    )
+
+
+def _divided(view: _View, method: str, n_regions: int | None) -> _Division:
+    """Regions by one method, as many as hinted if fainter steps give them."""
+    for faintest in _SENSITIVITIES:
+        found = _METHODS[method](view, faintest)
+        if n_regions is None or found.labels.max() >= n_regions:
+            break
+    return found
+
+
+def _by_grey_and_lattice(view: _View, faintest: float) -> _Division:
+    grey, smooth = grey_regions(
+        view.working,
+        texture=view.texture,
+        smallest=view.smallest,
+        faintest=faintest,
+    )
+    return _by_lattice(view, grey, smooth)
+
+
+def _by_lattice_alone(view: _View, faintest: float) -> _Division:
+    smooth = smoothed(view.working, texture=view.texture)
+    return _by_lattice(view, np.ones(view.working.shape, np.intp), smooth)
+
+
+def _by_contours(view: _View, faintest: float) -> _Division:
+    smooth = smoothed(view.working, texture=view.texture)
+    labels = canny_regions(
+        smooth.value, noise=float(np.median(smooth.noise)), smallest=view.smallest
+    )
+    return _Division(labels, labels, smooth, None)
+
+
+def _by_particles(view: _View, faintest: float) -> _Division:
+    from scipy.ndimage import gaussian_filter
+
+    smooth = smoothed(view.working, texture=view.texture)
+    value = view.working
+    if view.texture > 0.5:
+        value = gaussian_filter(value, view.texture)
+    labels = touching_particles(value, smallest=view.smallest)
+    return _Division(labels, labels, smooth, None)
+
+
+def _by_threshold(view: _View, faintest: float) -> _Division:
+    """Regions of equal class of grey level."""
+    smooth = smoothed(view.working, texture=view.texture)
+    contrast = float(np.ptp(np.percentile(view.working, [1, 99])))
+    classes = intensity_classes(smooth.value, contrast=contrast)
+    whole = np.ones(view.working.shape, np.int32)
+    labels = split_regions(whole, classes, smallest=view.smallest, thinnest=1.5)
+    return _Division(labels, labels, smooth, None)
+
+
+def _by_lattice(
+    view: _View, labels: npt.NDArray[np.integer], smooth: Smoothed
+) -> _Division:
+    """Regions divided further by the lattice seen in them."""
+    found = None
+    if len(view.frequencies):
+        found = lattice_map(
+            view.image, view.frequencies, background=smooth.value, binning=view.binning
         )
-        # Lattices are seen through a Gaussian of two pixels of their grid.
-        thinnest = 3 * max(lattices.grid.pixel_size) / max(local.grid.pixel_size)
-        labels = split_regions(labels, classes, smallest=smallest, thinnest=thinnest)
-    return CoarseRegions(local.grid, by_area(labels))
+    if found is None:
+        return _Division(labels, labels, smooth, None)
+    sigma = found.sigma / view.binning
+    strength = found.on(labels.shape, view.binning)
+    classes = lattice_classes(strength, sigma)
+    classes = without_halos(labels, classes, strength.max(axis=0))
+    # Lattices are seen through a Gaussian: what is thinner cannot be told apart.
+    parts = split_regions(
+        labels,
+        classes,
+        smallest=max(view.smallest, (2 * sigma) ** 2),
+        thinnest=1.5 * sigma,
+    )
+    return _Division(parts, labels, smooth, found)
 
 
-def _central_tile(image: Any) -> npt.NDArray[np.floating]:
-    """At most 512 × 512 pixels in the middle of an image."""
-    rows, columns = (slice(max(0, n // 2 - 256), n // 2 + 256) for n in image.shape)
-    return np.asarray(image[rows, columns], float)
+_METHODS = {
+    "auto": _by_grey_and_lattice,
+    "threshold": _by_threshold,
+    "lattice": _by_lattice_alone,
+    "canny": _by_contours,
+    "watershed": _by_particles,
+}
 
 
-def _smoothing(grid: ImageGrid, spots: npt.NDArray[np.floating], noise: float) -> float:
-    """Standard deviation in nm that averages over noise and the longest period."""
-    extent = max(n * s for n, s in zip(grid.shape, grid.pixel_size, strict=True))
-    sigma = max(np.clip(50 * noise, 1, 3) * max(grid.pixel_size), extent / 1000)
-    if len(spots):
-        sigma = max(sigma, 0.7 / np.linalg.norm(spots, axis=1).min())
-    return float(sigma)
+def _spread(values: Array, shape: tuple[int, int], factor: int) -> Array:
+    """Values of binned pixels at all of their pixels."""
+    index = (
+        np.minimum(np.arange(size) // factor, count - 1)
+        for size, count in zip(shape, values.shape, strict=True)
+    )
+    return values[np.ix_(*index)]
 
 
-def noise_to_contrast(image: npt.NDArray[np.floating]) -> float:
-    """Standard deviation of pixel noise over the range of grey levels.
+def sharpened(
+    fine: Array,
+    labels: npt.NDArray[np.integer],
+    grey: npt.NDArray[np.integer],
+    factor: int,
+    sigma: float,
+) -> Labels:
+    """Labels of a binned image on all of its pixels.
 
-    The noise is estimated from the median absolute second difference along rows.
+    Borders between grey levels move, within two binned pixels, to where the slope
+    of the image is steepest; others are taken as they are.
+
+    Parameters
+    ----------
+    fine
+        The image, shape (ny, nx).
+    labels, grey
+        Labels of the image binned by `factor`, and those of its grey levels alone.
+    factor
+        Pixels of the image along a binned one.
+    sigma
+        Standard deviation in pixels with which `labels` were found.
     """
-    contrast = grey_range(image)
-    if image.shape[1] < 3 or contrast == 0:
-        return 0.0
-    second = image[:, 2:] - 2 * image[:, 1:-1] + image[:, :-2]
-    return float(np.nanmedian(np.abs(second)) / (0.6745 * np.sqrt(6)) / contrast)
+    from scipy.ndimage import binary_dilation, gaussian_filter
+    from skimage.segmentation import watershed
 
-
-def grey_range(image: npt.NDArray[np.floating]) -> float:
-    """Difference of the 99th and the first percentile of the finite grey levels."""
-    values = image[np.isfinite(image)]
-    return float(np.ptp(np.percentile(values, [1, 99]))) if len(values) else 0.0
+    full = _spread(labels, fine.shape, factor).astype(np.int32)
+    if factor == 1:
+        return full
+    near = binary_dilation(at_borders(grey) & (grey > 0))
+    band = _spread(near, fine.shape, factor) & (full > 0)
+    markers = binary_dilation(band) & ~band & (full > 0)
+    if not markers.any():
+        return full
+    value = gaussian_filter(filled(fine)[0], max(1.0, 0.7 * sigma))
+    slope = np.hypot(*np.gradient(value))
+    settled = watershed(slope, np.where(markers, full, 0), mask=band | markers)
+    # Parts of the band that no marker reaches stay what they were.
+    return np.where(band & (settled > 0), settled, full).astype(np.int32)
 
 
 def split_regions(
@@ -209,3 +378,16 @@ def nearest_indices(
         index = np.rint((position - source.origin[axis]) / source.pixel_size[axis])
         result.append(np.clip(index, 0, source.shape[axis] - 1).astype(np.intp))
     return tuple(result)
+
+
+def noise_to_contrast(image: npt.NDArray[np.floating]) -> float:
+    """Standard deviation of pixel noise over the range of grey levels.
+
+    The noise is estimated from the median absolute second difference along rows.
+    """
+    values = image[np.isfinite(image)]
+    contrast = float(np.ptp(np.percentile(values, [1, 99]))) if len(values) else 0.0
+    if image.shape[1] < 3 or contrast == 0:
+        return 0.0
+    second = image[:, 2:] - 2 * image[:, 1:-1] + image[:, :-2]
+    return float(np.nanmedian(np.abs(second)) / (0.6745 * np.sqrt(6)) / contrast)

@@ -8,20 +8,17 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
-from hyperspy_t2t.calibration import ImageGrid, check_single_image, image_grid
-from hyperspy_t2t.signals import _convert
+from hyperspy_t2t.calibration import check_single_image, image_grid
+from hyperspy_t2t.signals import _convert, _corrections
 from hyperspy_t2t.signals._companions import (
     ComputesCarried,
     PixelCompanions,
     as_dask,
     carried,
-    look_up,
 )
 from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import Source
-
-_HIGHEST = 1_000_000
 
 
 class SegmentedImage(PixelCompanions, Signal2D):
@@ -56,10 +53,10 @@ class SegmentedImage(PixelCompanions, Signal2D):
                 "labels.astype('int32')."
             )
         lowest, highest = int(values.min()), int(values.max())
-        if lowest < 0 or highest > _HIGHEST:
+        if lowest < 0 or highest > _corrections.HIGHEST:
             raise ValueError(
-                f"Expected labels from 0 (unassigned) to {_HIGHEST}, got {lowest} to "
-                f"{highest}. Number the regions 1, 2, 3, …"
+                f"Expected labels from 0 (unassigned) to {_corrections.HIGHEST}, got "
+                f"{lowest} to {highest}. Number the regions 1, 2, 3, …"
             )
         from hyperspy_t2t.signals.micrograph import Micrograph
 
@@ -67,6 +64,30 @@ class SegmentedImage(PixelCompanions, Signal2D):
         return micrograph._segmented(
             values.astype(np.int32), "from_labels", "from_labels", {}
         )
+
+    @classmethod
+    def from_contours(cls, image: Any, contours: Any) -> "SegmentedImage":
+        """Regions from outlines: a pixel belongs to the outline around its centre.
+
+        Parameters
+        ----------
+        image
+            Calibrated Signal2D.
+        contours
+            ``{label: outlines}``, or a list of outlines for the labels 1, 2, 3, …
+            Outlines are what :meth:`contours`, its ``polygons()`` and :meth:`to_rois`
+            give for a label: polygons (n, 2) as (x, y) in nm, ``hs.roi.PolygonROI``
+            in the units of the axes, (outer, [holes]), shapely polygons in nm, or
+            lists of these. Polygons in one list bound holes where they overlap, all
+            other overlapping parts count as one. Where regions overlap the last one
+            counts.
+        """
+        from hyperspy_t2t.signals._contours import filled_labels
+        from hyperspy_t2t.signals.micrograph import Micrograph
+
+        labels = filled_labels(image, image_grid(image), contours)
+        micrograph = Micrograph.from_signal(image)
+        return micrograph._segmented(labels, "from_contours", "from_contours", {})
 
     @property
     def labels(self) -> Signal2D:
@@ -120,93 +141,170 @@ class SegmentedImage(PixelCompanions, Signal2D):
         )
         return properties
 
-    def contours(self) -> dict[int, list[np.ndarray]]:
-        """Outlines of the regions.
+    def contours(
+        self,
+        *,
+        tolerance: float | None = None,
+        max_nodes: int | None = None,
+        smooth: bool = True,
+        show_progressbar: bool | None = None,
+    ) -> "Contours":  # noqa: F821
+        """Outlines of the regions, which neighbours share point by point.
+
+        Parameters
+        ----------
+        tolerance
+            Largest distance in nm between an outline and the smoothed border, either
+            way; by default a tenth of a pixel, and 0 without smoothing.
+        max_nodes
+            Largest number of points of a region, in all its outlines; the tolerance
+            of its borders grows until they are few enough.
+        smooth
+            Whether the staircase of the pixels is removed; False gives their edges.
+        show_progressbar
+            Whether work on a lazy image shows how far it is; None means HyperSpy's
+            preference.
+
+        Returns
+        -------
+        Contours
+            A dict: for each label a list of closed polygons (n, 2) as (x, y) in nm.
+            The outer outline of each part is clockwise on the screen (y down) and is
+            followed by its holes, which run the other way round. ``polygons()`` and
+            ``ragged_arrays()`` give them as shapely takes them.
+
+        See Also
+        --------
+        to_rois, from_contours
+
+        Notes
+        -----
+        Triple points, ends at the frame and corners of the image stay, and regions
+        keep the areas of their pixels, see
+        :func:`hyperspy_t2t.segmentation.contours.contours_of`.
+        """
+        from hyperspy_t2t.segmentation.contours import contours_of
+        from hyperspy_t2t.signals._contours import image_borders
+
+        grid, labels = image_grid(self), self._labels()
+        with progressbar(self, show_progressbar, description="contours"):
+            borders = image_borders(labels)
+        contours = contours_of(
+            borders, grid, tolerance=tolerance, max_nodes=max_nodes, smooth=smooth
+        )
+        contours.pop(0, None)
+        return contours
+
+    def to_rois(self, **options: Any) -> dict[int, list[Any]]:
+        """Outlines of the regions as HyperSpy regions of interest.
+
+        Parameters
+        ----------
+        **options
+            Those of :meth:`contours`.
 
         Returns
         -------
         dict
-            For each label a list of closed polygons (n, 2) as (x, y) in nm: the
-            outer outline of each part and the outlines of its holes.
+            For each label a list of ``hs.roi.PolygonROI`` in the units of the axes,
+            one for each part, the largest first. A ``PolygonROI`` has no holes: they
+            are joined to the outer outline by cuts of no width.
         """
-        from hyperspy_t2t.segmentation.contours import region_contours
+        from hyperspy_t2t.signals._contours import rois_of
 
-        labels = self._labels()
-        grid = image_grid(self)
-        return {
-            label: region_contours(np.asarray(labels[box]) == label, grid.window(*box))
-            for label, box in self._source().boxes().items()
-        }
+        return rois_of(self, self.contours(**options))
 
     def merge(self, labels: Iterable[int]) -> "SegmentedImage":
         """Join regions into one, which keeps the smallest of their labels."""
-        wanted = sorted(set(self._checked(labels)))
-        if len(wanted) < 2:
-            raise ValueError(f"Expected two region labels or more, got {wanted}.")
-        new = {label: wanted[0] for label in wanted}
-        return self._relabelled(new, "merge", {"labels": wanted})
+        return self._corrected("merge", _corrections.merge, labels)
 
     def relabel(self, mapping: dict[int, int]) -> "SegmentedImage":
-        """Change labels, ``{old: new}``; a new label of 0 removes the region."""
-        self._checked(mapping)
-        bad = [new for new in mapping.values() if int(new) != new or new < 0]
-        if bad:
-            raise ValueError(f"Expected new labels of 0 and above, got {bad}.")
-        return self._relabelled(dict(mapping), "relabel", {"mapping": str(mapping)})
+        """Change labels, ``{old: new}``.
 
-    def split(self, label: int, line: Any) -> "SegmentedImage":
-        """Cut a region along a straight line.
+        A new label of 0 removes the region, one that is in use joins the two, and
+        ``{1: 2, 2: 1}`` swaps them.
+        """
+        return self._corrected("relabel", _corrections.relabel, mapping)
+
+    def split(
+        self, label: int, line: Any = None, *, seeds: Any = None
+    ) -> "SegmentedImage":
+        """Divide a region along a line or between seeds.
 
         Parameters
         ----------
         label
-            The region; the part to the left of the line (looking from its first
-            to its second point, y down) gets a new label.
+            The region.
         line
-            ((x0, y0), (x1, y1)) in nm.
+            ((x0, y0), (x1, y1)) in nm, more points for a bent line, or an
+            ``hs.roi.Line2DROI``. Both ends go on straight to infinity; the part to
+            the left (looking along the line, y down) gets a new label.
+        seeds
+            Points (x, y) in nm inside the region, shape (n, 2). The part of the
+            first keeps the label. Borders follow edges of the grey level averaged
+            over the lattice; where there are none, the necks of the region; and
+            otherwise they run about halfway between the seeds.
         """
-        self._checked([label])
-        ends = np.asarray(line, float)
-        if ends.shape != (2, 2):
-            raise ValueError(
-                f"Expected a line as ((x0, y0), (x1, y1)) in nm, got {line!r}."
-            )
-        (x0, y0), (x1, y1) = ends
-        labels = self._labels()
-        x, y = _pixel_positions(image_grid(self), labels.chunks)
-        side = (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) < 0
-        part = (labels == label) & side
-        size, total = int(part.sum()), int((labels == label).sum())
-        if not 0 < size < total:
-            raise ValueError(
-                f"Expected a line through region {label}, got one from "
-                f"({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) nm that leaves it whole. See "
-                "s.contours()."
-            )
-        new = int(self.region_labels.max()) + 1
-        return self._with_labels(
-            np.where(part, np.int32(new), labels),
-            "split",
-            {"label": label, "line": ends},
-        )
+        if (line is None) == (seeds is None):
+            given = "neither" if line is None else "both"
+            raise TypeError(f"Expected either a line or seeds=, got {given}.")
+        if seeds is None:
+            return self._corrected("split", _corrections.split_by_line, label, line)
+        return self._corrected("split", _corrections.split_by_seeds, label, seeds)
 
-    def _checked(self, labels: Iterable[int]) -> list[int]:
-        present = self.region_labels
-        unknown = [label for label in labels if label not in present]
-        if unknown:
-            raise KeyError(
-                f"Expected region labels among {present.tolist()}, got {unknown}."
-            )
-        return [int(label) for label in labels]
+    def add_region(self, where: Any, *, label: int | None = None) -> "SegmentedImage":
+        """A new region, whose pixels other regions lose.
 
-    def _relabelled(self, mapping: dict, operation: str, parameters: dict) -> Any:
-        labels = self._labels()
-        highest = max([*self.region_labels.tolist(), *mapping, *mapping.values()])
-        table = np.arange(highest + 1, dtype=np.int32)
-        for old, new in mapping.items():
-            table[old] = new
-        relabelled = labels.map_blocks(look_up, table=table, dtype=np.int32)
-        return self._with_labels(relabelled, operation, parameters)
+        Parameters
+        ----------
+        where
+            ``hs.roi.PolygonROI``, ``RectangularROI`` or ``CircleROI`` in the units of
+            the axes; a mask (array or Signal2D of truth values, shape of the image);
+            or the corners (x, y) of a polygon in nm, shape (n, 2). Pixels whose
+            centre lies inside belong to it.
+        label
+            A label not in use; by default one above the highest.
+        """
+        return self._corrected("add_region", _corrections.add_region, where, label)
+
+    def remove_region(
+        self, where: Any, *, fill: _corrections.Fill = "unassigned"
+    ) -> "SegmentedImage":
+        """Take away regions or parts of them.
+
+        Parameters
+        ----------
+        where
+            A label, several labels, or pixels as in :meth:`add_region`.
+        fill
+            "unassigned" leaves the pixels without a region (label 0), "nearest"
+            gives each to the region nearest to it around them.
+        """
+        return self._corrected("remove_region", _corrections.remove_region, where, fill)
+
+    def edit(self, tool: str = "polygon", **kwargs: Any) -> "RegionEditor":  # noqa: F821
+        """Plot the image and correct its regions with ROIs that the mouse moves.
+
+        Parameters
+        ----------
+        tool
+            What is on the plot first, "polygon" or "line".
+        **kwargs
+            Passed to ``Signal2D.plot``.
+
+        Returns
+        -------
+        RegionEditor
+            Its ``result`` is the corrected SegmentedImage.
+        """
+        from hyperspy_t2t.signals.region_editor import RegionEditor
+
+        return RegionEditor(self, tool, **kwargs)
+
+    def _corrected(self, operation: str, correct: Any, *given: Any) -> Any:
+        with progressbar(self, None, description=operation):
+            labels, parameters = correct(self, *given)
+        return self._with_labels(labels, operation, parameters)
 
     def _with_labels(self, labels: Any, operation: str, parameters: dict) -> Any:
         """A copy with other labels, recorded as one more step."""
@@ -281,28 +379,19 @@ class SegmentedImage(PixelCompanions, Signal2D):
         """The outlines as one HyperSpy marker collection in the units of the axes."""
         from hyperspy.api import plot
 
+        from hyperspy_t2t.signals._selection import units_of
+
         segments = [
             np.stack([polygon[:-1], polygon[1:]], axis=1)
             for polygons in self.contours().values()
             for polygon in polygons
         ] or [np.empty((0, 2, 2))]
         return plot.markers.Lines(
-            segments=np.concatenate(segments), color="tab:red", linewidth=1.2
+            segments=np.concatenate(segments) / units_of(self),
+            color="tab:red",
+            linewidth=1.2,
         )
 
 
 class LazySegmentedImage(ComputesCarried, LazySignal2D, SegmentedImage):
     """Lazy twin of :class:`SegmentedImage`."""
-
-
-def _pixel_positions(grid: ImageGrid, chunks: tuple) -> tuple[Any, Any]:
-    """x (1, nx) and y (ny, 1) in nm as dask arrays in the chunks of an image."""
-    import dask.array as da
-
-    y, x = (
-        origin + size * da.arange(count, chunks=(sizes,))
-        for origin, size, count, sizes in zip(
-            grid.origin, grid.pixel_size, grid.shape, chunks, strict=True
-        )
-    )
-    return x[None, :], y[:, None]

@@ -31,6 +31,7 @@ def test_merge(chain):
     assert merged.region_labels.tolist() == [1]
     area = merged.region_properties["area"]
     np.testing.assert_allclose(area, s.region_properties["area"].sum())
+    np.testing.assert_array_equal(s.merge(s.region_labels).labels, merged.labels)
     operation, parameters = last_step(merged)
     assert operation == "merge" and parameters["labels"].tolist() == [1, 2]
     assert s.n_regions == 2 and merged._lazy is s._lazy
@@ -65,6 +66,9 @@ def test_relabel(chain):
     np.testing.assert_array_equal(removed.labels.data, np.where(before == 1, 0, 2))
     assert removed.find_peaks().region_labels.tolist() == [2]
     assert last_step(s.relabel({2: 9})) == ("relabel", {"mapping": "{2: 9}"})
+    numpy_labels = s.relabel({np.int64(2): np.int32(9)})
+    assert last_step(numpy_labels) == ("relabel", {"mapping": "{2: 9}"})
+    assert s.relabel({1: 2}).region_labels.tolist() == [2]
     assert s.relabel({2: 9}).region_labels.tolist() == [1, 9]
 
 
@@ -120,7 +124,13 @@ def test_bad_labels(image, labels, error, message):
         (lambda s: s.merge([1, 1]), ValueError, r"two region labels .* got \[1\]"),
         (lambda s: s.merge([]), ValueError, r"two region labels .* got \[\]"),
         (lambda s: s.relabel({5: 1}), KeyError, r"got \[5\]"),
-        (lambda s: s.relabel({1: -2}), ValueError, r"0 and above, got \[-2\]"),
+        (lambda s: s.merge([1, "2"]), TypeError, r"whole numbers, got \[1, '2'\]"),
+        (lambda s: s.merge([True, 2]), TypeError, "whole numbers"),
+        (lambda s: s.merge(2), TypeError, "whole numbers, got 2"),
+        (lambda s: s.relabel({1: -2}), ValueError, r"from 0 .* got \[-2\]"),
+        (lambda s: s.relabel({1: 10**9}), ValueError, r"1000000, got \[10+\]"),
+        (lambda s: s.relabel({1: 2.5}), TypeError, r"whole numbers, got .*2.5"),
+        (lambda s: s.relabel([1, 2]), TypeError, r"\{old: new\}, got \[1, 2\]"),
         (
             lambda s: s.split(1, line=((0, 50), (9, 50))),
             ValueError,

@@ -1,0 +1,79 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Means over square blocks of pixels, of images of any size."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.calibration import ImageGrid
+
+Array = npt.NDArray[np.floating]
+_STRIP = 32_000_000
+"""Pixels of an image in memory at once."""
+
+
+def binned(image: Any, factor: int) -> npt.NDArray[np.float32]:
+    """Means over blocks of `factor` × `factor` pixels; NaN where most have no value.
+
+    What is left over at the end of rows and columns is not used.
+
+    Parameters
+    ----------
+    image
+        Array (ny, nx), numpy or dask, read once in strips of rows.
+    factor
+        Side of a block, at least 1 and at most the smaller side of the image.
+    """
+    rows, columns = (size // factor for size in image.shape)
+    result = np.empty((rows, columns), np.float32)
+    height = max(1, _STRIP // (factor * image.shape[1]))
+    for first in range(0, rows, height):
+        last = min(first + height, rows)
+        strip = np.asarray(image[first * factor : last * factor])
+        strip = strip[:, : columns * factor]
+        result[first:last] = _block_means(strip, factor)
+    return result
+
+
+def _block_means(strip: npt.NDArray, factor: int) -> Array:
+    """Means of blocks of one strip whose sides are multiples of the factor."""
+    if factor == 1:
+        return np.where(np.isfinite(strip), strip, np.nan)
+    blocks = strip.reshape(
+        strip.shape[0] // factor, factor, strip.shape[1] // factor, factor
+    )
+    kind = np.float64 if strip.dtype.kind == "f" and strip.itemsize > 4 else np.float32
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = blocks.mean(axis=(1, 3), dtype=kind)
+    if strip.dtype.kind != "f" or np.isfinite(mean).all():
+        return mean
+    finite = np.isfinite(blocks)
+    count = finite.sum(axis=(1, 3))
+    total = np.where(finite, blocks, 0).sum(axis=(1, 3), dtype=kind)
+    return np.where(2 * count >= factor**2, total / np.maximum(count, 1), np.nan)
+
+
+def binned_grid(grid: ImageGrid, factor: int) -> ImageGrid:
+    """The pixels of an image binned by a factor, in nm."""
+    shape = tuple(size // factor for size in grid.shape)
+    size = tuple(step * factor for step in grid.pixel_size)
+    origin = tuple(
+        start + step * (factor - 1) / 2
+        for start, step in zip(grid.origin, grid.pixel_size, strict=True)
+    )
+    return ImageGrid(shape, size, origin)
+
+
+def filled(values: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Values with NaN replaced by the nearest other one, and where there were none."""
+    missing = ~np.isfinite(values)
+    if not missing.any():
+        return values, missing
+    from scipy.ndimage import distance_transform_edt
+
+    nearest = distance_transform_edt(
+        missing, return_distances=False, return_indices=True
+    )
+    return values[tuple(nearest)], missing

@@ -1,0 +1,157 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Neighbouring regions merged until every border left is a real step.
+
+The border of two regions is a list of pairs of pixels; across each pair a signed
+step of the grey level is measured. Steps of noise point either way along a border
+and cancel, those of an edge add up, however weak each of them is. Sums over borders
+are additive, so regions are merged, weakest border first, without a look back at the
+image (a region adjacency graph; G. Koepfler, C. Lopez and J. M. Morel, SIAM J. Numer.
+Anal. 31 (1994) 282, https://doi.org/10.1137/0731015).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Array = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.integer]
+_LEVELS = np.geomspace(0.01, 100.0, 17)
+"""Strengths up to which borders are removed, stage by stage."""
+_ROUNDS = 4
+"""Passes over all borders before the next stage begins."""
+
+
+Strength = Callable[["Borders", Array], tuple[Array, Array]]
+"""Strength of each border and what it needs to stay, from borders and region sums."""
+
+
+class Borders(NamedTuple):
+    """Borders of a division, one entry per pair of neighbours."""
+
+    first: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+    """Labels of the pair, first < second."""
+    length: Array
+    """Pairs of pixels along the border."""
+    step: Array
+    """Sum over them of the step from the first to the second, (n, channels)."""
+
+    @property
+    def mean_step(self) -> Array:
+        """Mean step of each border, (n, channels)."""
+        return self.step / self.length[:, None]
+
+
+def borders(labels: Labels, across: tuple[Array, Array]) -> Borders:
+    """Borders of a division with the steps across them.
+
+    Parameters
+    ----------
+    labels
+        Shape (ny, nx), 0 and above.
+    across
+        Steps from each pixel to the next one in x, shape (channels, ny, nx − 1), and
+        in y, (channels, ny − 1, nx).
+    """
+    pairs, steps = [], []
+    for axis, step in zip((1, 0), across, strict=True):
+        low = labels[:, :-1] if axis else labels[:-1]
+        high = labels[:, 1:] if axis else labels[1:]
+        where = low != high
+        pairs.append(np.stack([low[where], high[where]]).astype(np.int64))
+        steps.append(step[:, where].T)
+    pair, step = np.concatenate(pairs, axis=1), np.concatenate(steps)
+    return _summed(pair, np.ones(len(step)), step)
+
+
+def _summed(pair: npt.NDArray[np.int64], length: Array, step: Array) -> Borders:
+    """Entries of the same two regions added up."""
+    turned = pair[0] > pair[1]
+    step = np.where(turned[:, None], -step, step)
+    first, second = np.minimum(*pair), np.maximum(*pair)
+    key = first * (second.max(initial=0) + 1) + second
+    order = np.argsort(key, kind="stable")
+    start = np.flatnonzero(np.diff(key[order], prepend=-1))
+    if not len(start):
+        return Borders(first, second, length, step)
+    index = order[start]
+    return Borders(
+        first[index],
+        second[index],
+        np.add.reduceat(length[order], start),
+        np.add.reduceat(step[order], start, axis=0),
+    )
+
+
+def merged(found: Borders, sums: Array, strength: Strength) -> npt.NDArray[np.intp]:
+    """Merge regions across borders that are no real step, weakest first.
+
+    Parameters
+    ----------
+    found
+        Borders of the division to start from.
+    sums
+        Additive measures of each label, shape (highest label + 1, measures).
+    strength
+        Gives the strength of borders and the limits below which they are removed.
+
+    Returns
+    -------
+    ndarray
+        New label of each old one, 0 … n − 1.
+    """
+    new = np.arange(len(sums))
+    for level in _LEVELS:
+        rounds = _ROUNDS if level < _LEVELS[-1] else len(sums)
+        for _ in range(rounds):
+            weight, limit = strength(found, sums)
+            weight = np.where(weight < limit, weight, np.inf)
+            join = _mutually_weakest(
+                found.first, found.second, weight, level, len(sums)
+            )
+            if not join.any():
+                break
+            target = np.arange(len(sums))
+            target[found.second[join]] = found.first[join]
+            stays = target == np.arange(len(sums))
+            sums = sums.copy()
+            sums[found.first[join]] += sums[found.second[join]]
+            sums = sums[stays]
+            step = (np.cumsum(stays) - 1)[target]
+            new = step[new]
+            found = _contracted(found, step)
+    return new
+
+
+@njit(cache=True)
+def _mutually_weakest(
+    first: npt.NDArray[np.intp],
+    second: npt.NDArray[np.intp],
+    weight: Array,
+    limit: float,
+    count: int,
+) -> npt.NDArray[np.bool_]:
+    """Borders below a limit that are the weakest of both of their regions."""
+    weakest = np.full(count, -1)
+    for k in range(len(first)):
+        for region in (first[k], second[k]):
+            best = weakest[region]
+            # Of equal borders the first in the list wins, for both regions alike.
+            if best < 0 or weight[k] < weight[best]:
+                weakest[region] = k
+    join = np.zeros(len(first), np.bool_)
+    for k in range(len(first)):
+        if weight[k] < limit:
+            join[k] = weakest[first[k]] == k and weakest[second[k]] == k
+    return join
+
+
+def _contracted(found: Borders, step: npt.NDArray[np.intp]) -> Borders:
+    """Borders after labels became `step[label]`."""
+    pair = np.stack([step[found.first], step[found.second]])
+    left = pair[0] != pair[1]
+    return _summed(pair[:, left], found.length[left], found.step[left])

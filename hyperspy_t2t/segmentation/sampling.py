@@ -1,0 +1,226 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Lattice frequencies met in tiles spread over an image, in periods per pixel."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.frequencies import hann_window
+
+Array = npt.NDArray[np.floating]
+_SMALLEST_TILE, _TILE, _WHOLE = 128, 512, 1024
+"""Sides of tiles in pixels, and the largest image that is also taken whole."""
+_MAX_TILES = 6
+_FEWEST_PERIODS = 6
+"""Periods in a tile below which a frequency is structure and no lattice."""
+_HIGHEST = 0.48
+"""Highest frequency in periods per pixel."""
+_SIGNIFICANT = 25.0
+"""Power over that of the noise: exp(−25) of the maxima of noise exceed it."""
+_FAINT = 0.03
+"""Amplitude below which a tile's frequency counts as an artefact of another tile's."""
+
+
+def sampled_frequencies(image: Any, *, most: int = 48) -> Array:
+    """Strongest lattice frequencies met anywhere in an image.
+
+    Each tile in turn gives its strongest frequency that is new, so that a small
+    region is heard beside a large one.
+
+    Parameters
+    ----------
+    image
+        Array (ny, nx), numpy or dask; only the tiles are read.
+    most
+        Largest number of frequencies returned, one of each Friedel pair.
+
+    Returns
+    -------
+    ndarray
+        (fx, fy) in periods per pixel with fx ≥ 0, shape (n, 2).
+    """
+    tiles = _tiles(image.shape)
+    found = [tile_frequencies(np.asarray(image[tile], np.float32)) for tile in tiles]
+    width = 2.0 / min(part.stop - part.start for part in tiles[0])
+    strongest = max(spots[0, 2] if len(spots) else 0.0 for spots in found)
+    kept: list[Array] = []
+    for rank in range(max(map(len, found))):
+        for spots in found:
+            if rank >= len(spots) or spots[rank, 2] < _FAINT * strongest:
+                continue
+            if _is_new(spots[rank, :2], kept, width):
+                kept.append(spots[rank, :2])
+    return np.reshape(kept[:most], (-1, 2))
+
+
+def _tiles(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
+    """Half-overlapping tiles that cover an image, or sample a large one evenly.
+
+    A small image is also taken whole: more periods, sharper spots.
+    """
+    axes = []
+    for size in shape:
+        length = min(size, max(_SMALLEST_TILE, min(_TILE, size // 2)))
+        count = min(_MAX_TILES, 2 * -(-size // length) - 1)
+        starts = np.linspace(0, size - length, count).astype(int)
+        axes.append([slice(int(a), int(a) + length) for a in starts])
+    tiles = [(rows, columns) for rows in axes[0] for columns in axes[1]]
+    if max(shape) <= _WHOLE:
+        tiles.append((slice(0, shape[0]), slice(0, shape[1])))
+    return tiles
+
+
+def _is_new(spot: Array, kept: list[Array], width: float) -> bool:
+    """Whether a frequency and its partner are further than `width` from others."""
+    return all(
+        min(np.hypot(*(spot - other)), np.hypot(*(spot + other))) > width
+        for other in kept
+    )
+
+
+def tile_frequencies(tile: npt.NDArray[np.float32]) -> Array:
+    """Sharp maxima of a tile's power spectrum, strongest first.
+
+    A maximum counts if it stands above the noise of its ring of frequencies, above
+    its surroundings, and above the streaks through it: of edges along the line to
+    the origin, of scan noise along x and y.
+
+    Returns
+    -------
+    ndarray
+        fx, fy in periods per pixel and amplitude in grey levels, shape (n, 3).
+    """
+    power, total = _power(tile)
+    if power is None:
+        return np.empty((0, 3))
+    radius, periods = _lengths(tile.shape)
+    floor = _ring_floor(power, radius)
+    rows, columns = _maxima(power, floor, radius, periods)
+    background = _surroundings(power, floor, rows, columns, tile.shape)
+    height = power[rows, columns]
+    keep = height > _SIGNIFICANT * background
+    rows, columns, height = rows[keep], columns[keep], height[keep]
+    order = np.argsort(-height, kind="stable")
+    spots = np.stack([
+        *_refined(power, rows, columns, tile.shape), np.sqrt(height) / total
+    ], axis=1)[order]  # fmt: skip
+    return spots[_not_side_lobes(spots, tile.shape)]
+
+
+def _power(tile: npt.NDArray[np.float32]) -> tuple[Array | None, float]:
+    """Power spectrum through a Hann window, shape (ny, nx // 2 + 1), and Σ w."""
+    from scipy import fft
+
+    window = hann_window(tile.shape).astype(np.float32)
+    valid = np.isfinite(tile)
+    window = np.where(valid, window, 0)
+    total = float(window.sum())
+    if total < 0.1 * tile.size / 4:
+        return None, total
+    tile = np.where(valid, tile, 0)
+    tile = (tile - (tile * window).sum() / total) * window
+    power = np.abs(fft.rfft2(tile, workers=-1)) ** 2
+    if not power.max() > 0:
+        return None, total
+    return power, total
+
+
+def _lengths(shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Length of each frequency in periods per pixel, and its periods in the tile."""
+    fy, fx = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
+    return np.hypot(fy, fx), np.abs(fy) * shape[0] + fx * shape[1]
+
+
+def _ring_floor(power: Array, radius: Array) -> Array:
+    """Noise power in each ring: its geometric mean, which few spots hardly raise."""
+    ring = np.rint(radius * max(power.shape)).astype(np.intp).ravel()
+    logarithm = np.log(np.maximum(power.ravel(), power.max() * 1e-14))
+    mean = np.bincount(ring, logarithm) / np.maximum(np.bincount(ring), 1)
+    # The mean logarithm of an exponential distribution lies γ below that of its mean.
+    return np.exp(mean + np.euler_gamma)[ring].reshape(power.shape)
+
+
+def _maxima(
+    power: Array, floor: Array, radius: Array, periods: Array
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns of local maxima above their ring's noise."""
+    from scipy.ndimage import maximum_filter
+
+    inside = (periods >= _FEWEST_PERIODS) & (radius < _HIGHEST)
+    high = inside & (power > _SIGNIFICANT * floor)
+    rows, columns = np.nonzero(high)
+    if len(rows) > 20_000:
+        strongest = np.argpartition(
+            -power[rows, columns] / floor[rows, columns], 20_000
+        )
+        rows, columns = rows[strongest[:20_000]], columns[strongest[:20_000]]
+    highest = maximum_filter(power, 5, mode="wrap")
+    keep = power[rows, columns] == highest[rows, columns]
+    return rows[keep], columns[keep]
+
+
+def _surroundings(
+    power: Array,
+    floor: Array,
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    shape: tuple[int, int],
+) -> Array:
+    """Power around each maximum: of its ring, its box, and the streaks through it."""
+    fy = np.where(rows > shape[0] // 2, rows - shape[0], rows)
+    length = np.maximum(np.hypot(fy, columns), 1)
+    radial = np.stack([fy / length, columns / length])
+    upright, level = np.zeros((2, 2, len(rows)))
+    upright[0], level[1] = 1, 1
+    result = floor[rows, columns]
+    for direction in (radial, upright, level):
+        for sign in (-1, 1):
+            steps = sign * np.arange(4, 11)[:, None]
+            values = _at(power, rows + steps * direction[0],
+                         columns + steps * direction[1])  # fmt: skip
+            result = np.maximum(result, np.median(values, axis=0) / np.log(2))
+    dy, dx = (d.ravel()[:, None] for d in np.indices((13, 13)) - 6)
+    ring = np.maximum(np.abs(dy), np.abs(dx)).ravel() > 3
+    box = _at(power, rows + dy[ring], columns + dx[ring])
+    return np.maximum(result, np.median(box, axis=0) / np.log(2))
+
+
+def _at(power: Array, rows: Array, columns: Array) -> Array:
+    """Power at any row and column, by its symmetry where `rfft2` keeps none."""
+    rows, columns = np.rint(rows).astype(int), np.rint(columns).astype(int)
+    width = power.shape[1]
+    mirrored = columns < 0
+    rows = np.where(mirrored, -rows, rows) % power.shape[0]
+    return power[rows, np.minimum(np.abs(columns), width - 1)]
+
+
+def _refined(
+    power: Array,
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    shape: tuple[int, int],
+) -> tuple[Array, Array]:
+    """fx and fy of maxima by a parabola through the logarithms."""
+
+    def offset(dy: int, dx: int) -> Array:
+        low, high = _at(power, rows - dy, columns - dx), _at(power, rows + dy,
+                                                            columns + dx)  # fmt: skip
+        low, mid, high = np.log(np.maximum([low, power[rows, columns], high], 1e-300))
+        return np.clip((high - low) / np.maximum(2 * (2 * mid - low - high), 1e-9),
+                       -0.5, 0.5)  # fmt: skip
+
+    fy = rows + offset(1, 0)
+    fy = np.where(rows > shape[0] // 2, fy - shape[0], fy) / shape[0]
+    return (columns + offset(0, 1)) / shape[1], fy
+
+
+def _not_side_lobes(spots: Array, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Whether no spot thirty times stronger lies within eight spectral pixels."""
+    keep = np.ones(len(spots), bool)
+    for index in range(1, len(spots)):
+        apart = (spots[:index, :2] - spots[index, :2]) * shape[::-1]
+        strong = spots[:index, 2] > 30 * spots[index, 2]
+        keep[index] = not np.any(strong & (np.hypot(*apart.T) < 8))
+    return keep

@@ -1,0 +1,197 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Borders kept only where the grey level makes a step of its own.
+
+A slope that goes on at both sides, as that of a wedge or of the illumination, is no
+step. A step is sharp on the scale of the smoothing, or soft: spread over more.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.segmentation.merging import Borders, borders, merged
+from hyperspy_t2t.segmentation.scale import Smoothed
+
+Array = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.intp]
+_SHARP, _SOFT = 1.5, (4.0, 10.0)
+"""Distances in σ to both sides of a border over which its step is taken."""
+_FAINTEST_SHARP, _FAINTEST_SOFT = 1 / 30, 1 / 10
+"""Steps below this share of the range of grey levels are no borders."""
+_SINGLE, _TOGETHER = 1.25, 7.0
+"""Mean step over the noise of one step, and over that of the mean along the border,
+from which it is one: chosen so that a watershed of pure noise leaves one region."""
+
+
+@dataclass(frozen=True)
+class StepTest:
+    """What the steps at borders of one smoothed image are, and what they need.
+
+    Parameters
+    ----------
+    smooth
+        The image.
+    faintest
+        Factor on what a step needs to count as a border.
+    """
+
+    smooth: Smoothed
+    faintest: float = 1.0
+
+    def across(self) -> tuple[Array, Array]:
+        """Steps between neighbours in x and in y, for :func:`merging.borders`.
+
+        Six of each: over the sharp and the two soft distances in grey levels and in
+        units of their noise, in turn.
+        """
+        steps = [
+            _relative(
+                steps_across(self.smooth.value, self.smooth.sigma, d), self.smooth
+            )
+            for d in (_SHARP, *_SOFT)
+        ]
+        return tuple(np.concatenate(both) for both in zip(*steps, strict=True))
+
+    def sharp(self, found: Borders) -> Array:
+        """Strength of sharp steps, 1 where it is just enough."""
+        step = np.abs(found.mean_step[:, :2])
+        return self._enough(step, found.length, _FAINTEST_SHARP)
+
+    def soft(self, found: Borders, sums: Array) -> Array:
+        """Strength of soft steps between regions wide enough to have one.
+
+        At most the difference of the regions' grey levels counts: the soft step of a
+        part that lies beside a strong edge is not its own.
+        """
+        step = np.abs(found.mean_step)
+        level = sums[:, 1] / sums[:, 0]
+        apart = np.abs(level[found.first] - level[found.second])
+        best = np.zeros(len(step))
+        for column in (2, 4):
+            both = step[:, column : column + 2].copy()
+            both[:, 0] = np.minimum(both[:, 0], apart)
+            best = np.maximum(best, self._enough(both, found.length, _FAINTEST_SOFT))
+        small = np.minimum(sums[found.first, 2], sums[found.second, 2])
+        return np.where(small < (3 * _SOFT[0] * self.smooth.sigma) ** 2, 0, best)
+
+    def _enough(self, step: Array, length: Array, share: float) -> Array:
+        """Steps over what they need; below 1 if too faint, whatever the noise."""
+        stretches = length / (3 * self.smooth.sigma)
+        needed = np.maximum(_SINGLE, _TOGETHER / np.sqrt(stretches)) * self.faintest
+        result = step[:, 1] / needed
+        faint = step[:, 0] < share * self.smooth.range * self.faintest
+        return np.where(faint, np.minimum(result, 0.99), result)
+
+
+def merge_without_step(
+    labels: Labels, image: Array, weight: Array, slope: Array, test: StepTest
+) -> Labels:
+    """Merge neighbours without a step at their border, weakest first.
+
+    Of regions that only have soft steps, those between lower and higher grey levels
+    are the slopes of soft edges: their pixels go to both sides.
+
+    Parameters
+    ----------
+    labels
+        Shape (ny, nx), 0 and above.
+    image, weight
+        Grey levels and their weights, same shape.
+    slope
+        Size of the gradient, same shape.
+    test
+        What a step needs.
+    """
+    from skimage.segmentation import watershed
+
+    across = test.across()
+
+    def strength(found: Borders, sums: Array) -> tuple[Array, Array]:
+        order = np.abs(found.mean_step[:, 1::2]).max(axis=1)
+        stays = np.maximum(test.sharp(found), test.soft(found, sums)) >= 1
+        return order, np.where(stays, 0, np.inf)
+
+    sums = level_sums(labels, image, weight)
+    labels = merged(borders(labels, across), sums, strength)[labels] + 1
+    found = borders(labels, across)
+    sharp = np.zeros(labels.max() + 1, bool)
+    is_sharp = test.sharp(found) >= 1
+    sharp[found.first[is_sharp]] = sharp[found.second[is_sharp]] = True
+    keep = sharp | ~between(found.first, found.second, found.step[:, 4], len(sharp))
+    if keep[1:].all() or not keep[1:].any():
+        return labels
+    return watershed(slope, np.where(keep[labels], labels, 0)).astype(np.intp)
+
+
+def steps_across(value: Array, sigma: float, distance: float) -> tuple[Array, Array]:
+    """Step between neighbouring pixels in x and in y, less a slope that goes on.
+
+    The step is the difference over `distance` σ to both sides. Of it is taken the
+    smaller of the slopes that follow on either side, if it has the same sign.
+
+    Returns
+    -------
+    x, y
+        Shapes (1, ny, nx − 1) and (1, ny − 1, nx), for :func:`merging.borders`.
+    """
+    reach = max(1, round(distance * sigma))
+    beyond = max(2, round((distance + 0.5) * sigma))
+
+    def along(value: Array) -> Array:
+        last = value.shape[1] - 1
+        index = np.arange(last)
+        left, right = np.clip([index - reach, index + 1 + reach], 0, last)
+        far_left, far_right = np.clip([left - beyond, right + beyond], 0, last)
+        step = value[:, right] - value[:, left]
+        sign = np.sign(step)
+        slopes = []
+        for far, near in ((far_right, right), (left, far_left)):
+            slope = sign * (value[:, far] - value[:, near]) / np.maximum(far - near, 1)
+            # At the frame only the other side tells.
+            slopes.append(np.where(far - near > beyond // 2, slope, np.inf))
+        least = np.minimum(*slopes)
+        least = np.where(np.isfinite(least), np.maximum(least, 0), 0)
+        return step - sign * least * (right - left)
+
+    return along(value)[None], along(value.T).T[None]
+
+
+def level_sums(labels: Labels, image: Array, weight: Array) -> Array:
+    """For each label the weights, the weighted grey levels and the pixels, added up."""
+    flat = labels.ravel()
+    terms = (weight.ravel(), (weight * image).ravel(), np.ones(flat.size))
+    return np.maximum(
+        np.stack([np.bincount(flat, term) for term in terms], axis=1), 1e-300
+    )
+
+
+def _relative(across: tuple[Array, Array], smooth: Smoothed) -> tuple[Array, Array]:
+    """Steps, and steps in units of what those of noise alone spread."""
+    noise = smooth.noise
+    level = (np.maximum(noise[:, 1:], noise[:, :-1]), np.maximum(noise[1:], noise[:-1]))
+    # Less than √2 of the noise of a pixel, as both ends correlate.
+    spread = np.percentile(np.abs(across[0] / level[0]), 25) / 0.3186
+    spread = min(max(spread, 1.0), 1.5)
+    return tuple(
+        np.concatenate([step, step / (spread * unit)])
+        for step, unit in zip(across, level, strict=True)
+    )
+
+
+def between(
+    first: npt.NDArray[np.intp],
+    second: npt.NDArray[np.intp],
+    step: Array,
+    count: int,
+) -> npt.NDArray[np.bool_]:
+    """For each label whether grey levels go up at one side of it and down at another.
+
+    Down counts from a tenth of what goes up, and the other way round.
+    """
+    up, down = np.zeros((2, count))
+    for region, outward in ((first, step), (second, -step)):
+        np.add.at(up, region, np.maximum(outward, 0))
+        np.add.at(down, region, np.maximum(-outward, 0))
+    return np.minimum(up, down) > 0.1 * np.maximum(up, down)
