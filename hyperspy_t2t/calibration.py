@@ -120,6 +120,25 @@ def image_grid(signal: Any) -> ImageGrid:
         Axes without a unit of length, or with an impossible pixel size.
     """
     check_single_image(signal)
+    return frame_grid(signal)
+
+
+def frame_grid(signal: Any) -> ImageGrid:
+    """Grid in nm of an image, or of each image of a stack.
+
+    Parameters
+    ----------
+    signal
+        A HyperSpy signal with two signal axes and any number of navigation axes.
+
+    Raises
+    ------
+    TypeError
+        No images.
+    CalibrationError
+        Axes without a unit of length, or with an impossible pixel size.
+    """
+    check_images(signal)
     x_axis, y_axis = signal.axes_manager.signal_axes
     (sx, left), (sy, top) = _axis_in_nm(x_axis), _axis_in_nm(y_axis)
     return ImageGrid((y_axis.size, x_axis.size), (sy, sx), (top, left))
@@ -127,6 +146,17 @@ def image_grid(signal: Any) -> ImageGrid:
 
 def check_single_image(signal: Any) -> None:
     """Raise a TypeError unless `signal` is one two-dimensional real image."""
+    check_images(signal)
+    if signal.axes_manager.navigation_dimension:
+        raise TypeError(
+            f"Expected one image, got a stack with navigation shape "
+            f"{signal.axes_manager.navigation_shape}. Choose a frame with s.inav[0], "
+            "or average the frames with s.mean() before you segment them."
+        )
+
+
+def check_images(signal: Any) -> None:
+    """Raise a TypeError unless `signal` is a real image or a stack of them."""
     if isinstance(signal, (list, tuple)):
         titles = ", ".join(f"[{i}] {_title(item)}" for i, item in enumerate(signal))
         raise TypeError(
@@ -143,12 +173,6 @@ def check_single_image(signal: Any) -> None:
         raise TypeError(
             "Expected an image with two signal axes, got a signal of dimension "
             f"{manager.signal_dimension} ({signal}). Use s.as_signal2D(axes)."
-        )
-    if manager.navigation_dimension:
-        raise TypeError(
-            f"Expected one image, got a stack with navigation shape "
-            f"{manager.navigation_shape}. Choose one with s.inav[0] or average "
-            "them with s.mean()."
         )
     if signal.data.dtype.kind not in "fiub":
         raise TypeError(

@@ -126,10 +126,6 @@ def test_uneven_axis(image):
         (lambda s: [s, s + 1], r"list of 2 signals: \[0\] 'Single crystal', \[1\] 'S"),
         (lambda s: (s,), r"list of 1 signals: \[0\] 'Single crystal'.*signals\[0\]"),
         (lambda s: s.data, r"got ndarray. Wrap"),
-        (
-            lambda s: hs.stack([s, s], show_progressbar=False),
-            r"shape \(2,\).*inav\[0\]",
-        ),
         (lambda s: s.isig[3], r"two signal axes, got a signal of dimension 1"),
         (lambda s: s * 1j, "complex.*s.amplitude"),
     ],

@@ -33,6 +33,13 @@ def outlines(ax, regions, **options):
             ax.plot(*polygon.T, **{"color": COLOUR, "linewidth": 1.3, **options})
 
 
+def regions(ax, signal, segmented, **options):
+    """Square root of an image, which shows dark parts too, with outlines."""
+    values = np.asarray(signal.data, float)
+    image(ax, signal, np.sqrt(np.maximum(values - values.min(), 0)))
+    outlines(ax, segmented, **options)
+
+
 def spectrum(ax, peaks, label, reach):
     """Logarithmic spectrum of a region with all its peaks."""
     power = peaks.power_spectrum(label)

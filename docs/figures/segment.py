@@ -1,19 +1,19 @@
 import drawing
 import matplotlib.pyplot as plt
-import numpy as np
 
-from hyperspy_t2t.data import scene
+from hyperspy_t2t.data import gold_nanoparticles, scene
 
-image = scene("nanoparticles", dose=2000.0, background=1.0, seed=1)
-regions = image.segment()
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained")
-# The particles are far brighter than the film: a root shows both.
-drawing.image(left, image, np.sqrt(np.maximum(image.data, 0)))
-drawing.outlines(left, regions)
-left.set_title("Image (square root) with outlines")
-drawn = drawing.image(
-    right, image, regions.labels.data, cmap="tab10", vmin=-0.5, vmax=9.5,
-    interpolation="nearest",
-)  # fmt: skip
-figure.colorbar(drawn, ax=right, ticks=range(regions.n_regions + 1), label="label")
-right.set_title("labels")
+images = {
+    "single_crystal": scene("single_crystal", dose=2000.0, seed=1),
+    "two_layers": scene("two_layers", dose=2000.0, seed=1),
+    "quantum_well": scene("quantum_well", dose=2000.0, seed=1),
+    "nanoparticles": scene("nanoparticles", dose=2000.0, background=1.0, seed=1),
+    "polycrystal": scene("polycrystal", dose=2000.0, seed=1),
+    "gold_nanoparticles(), a real image": gold_nanoparticles(),
+}
+figure, axes = plt.subplots(2, 3, figsize=(11, 7.3), layout="constrained")
+for ax, (name, image) in zip(axes.flat, images.items(), strict=True):
+    found = image.segment()
+    drawing.regions(ax, image, found)
+    noun = "region" if found.n_regions == 1 else "regions"
+    ax.set_title(f"{name}: {found.n_regions} {noun}")

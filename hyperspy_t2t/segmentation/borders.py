@@ -13,8 +13,6 @@ Ints = npt.NDArray[np.int64]
 OUTSIDE = -1
 """Label of what lies beyond the image."""
 EAST, SOUTH, WEST, NORTH = range(4)
-_STEP = np.array([[0, 1], [1, 0], [0, -1], [-1, 0]])
-"""(row, column) of one step in each direction."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,8 +33,8 @@ def border_strengths(
     """
     test = StepTest(smooth)
     found = borders(labels, test.across())
-    sums = level_sums(labels, smooth.value, np.ones(labels.shape))
-    result = np.maximum(test.sharp(found), test.soft(found, sums))
+    sums = level_sums(labels, smooth.value, np.ones(labels.shape), smooth)
+    result = np.maximum(test.sharp(found, sums), test.soft(found, sums))
     if strength is not None:
         reach = tuple(
             np.concatenate([_difference(one, axis) for one in strength])

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
+from hyperspy_t2t.segmentation.noise import image_noise
 from hyperspy_t2t.segmentation.relaxation import relaxed
 from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
 from hyperspy_t2t.segmentation.steps import (
@@ -31,6 +32,8 @@ what a watershed of pure noise leaves."""
 _SLOPE = 0.5
 """Change of grey level over the image, as a share of its range, that one region may
 have from a wedge or the illumination; the spread of the prior of its slope."""
+_PASSES = 2
+"""Divisions of an image, each with the noise away from the borders of the last."""
 _CROWDED = 64
 """Number of regions above which steps need to be stronger, twice if it must be."""
 
@@ -68,27 +71,39 @@ def grey_regions(
     if smooth.range <= 1e-9 * max(1.0, np.abs(smooth.value).max()):
         return np.ones(image.shape, np.intp), smooth
     slope = np.hypot(*np.gradient(smooth.value)).astype(np.float32)
-    labels = watershed(slope)
+    basins = watershed(slope)
     fine = gaussian_filter(image, texture) if texture > 0.5 else image
-    across = steps_across(smooth.value, smooth.sigma, 1.5)
-    # Pixels within a blurred edge tell little about either side.
-    blurred = 2 * max(1.0, texture) * slope
-    weight = 1 / (4 * np.pi * (smooth.sigma * smooth.noise) ** 2 + blurred**2)
-    labels = _by_cost(labels, fine, weight, across, smooth, faintest)
     # Of a smaller one no lattice could be told.
     smallest = max(smallest, (3 * smooth.sigma) ** 2, (5 * texture) ** 2)
-    for factor in (1.0, 1.5, 2.0):
-        test = StepTest(smooth, factor * faintest)
-        labels = merge_without_step(labels, fine, weight, slope, test)
-        labels = without_thin(labels, across, slope, smooth.sigma)
-        labels = without_small(labels, across, smallest)
-        if labels.max() <= _CROWDED:
-            break
+    white, rest = smooth.noise, smooth.value
+    for _ in range(_PASSES):
+        noise = image_noise(smooth.value, white, smooth.sigma, rest)
+        smooth = smooth._replace(noise=noise.level, reach=noise.reach)
+        labels = _divided(basins, fine, slope, smooth, texture, smallest, faintest)
+        rest = smooth.value - region_planes(labels, smooth.value)
     if smooth.sigma > 1.2 * max(1.0, texture):
+        across = steps_across(smooth.value, smooth.sigma, 1.5)
         labels = relaxed(labels, fine, smooth.noise, smooth.sigma)
         parts = label(labels, background=0, connectivity=1)
         labels = without_small(parts, across, smallest)
     return labels, smooth
+
+
+def _divided(basins, fine, slope, smooth, texture, smallest, faintest):
+    across = steps_across(smooth.value, smooth.sigma, 1.5)
+    # Pixels within a blurred edge tell little about either side.
+    blurred = 2 * max(1.0, texture) * slope
+    power = 4 * np.pi * (smooth.reach * smooth.noise) ** 2
+    weight = 1 / (power + blurred**2)
+    start = _by_cost(basins, fine, weight, across, smooth, faintest)
+    for factor in (1.0, 1.5, 2.0):
+        test = StepTest(smooth, factor * faintest)
+        labels = merge_without_step(start, fine, weight, slope, test)
+        labels = without_thin(labels, across, slope, smooth.sigma)
+        labels = without_small(labels, across, smallest)
+        if labels.max() <= _CROWDED:
+            break
+    return labels
 
 
 def _by_cost(
@@ -124,6 +139,32 @@ def _moments(labels: Labels, image: Array, weight: Array) -> Array:
     terms = (w, wx, wy, wx * x, wx * y, wy * y, wv, wv * x, wv * y, wv * v)
     flat = labels.ravel()
     return np.stack([np.bincount(flat, term) for term in terms], axis=1)
+
+
+def region_planes(labels: Labels, image: Array) -> Array:
+    """The plane that fits each region's grey levels, at its pixels.
+
+    Its slope has a weak prior of zero, so that a region a pixel wide has one level.
+    """
+    n, x, y, xx, xy, yy, v, vx, vy, _ = _moments(
+        labels, image, np.ones(image.shape)
+    ).T  # fmt: skip
+    n = np.maximum(n, 1)
+    cxx, cxy, cyy = xx - x * x / n + 9, xy - x * y / n, yy - y * y / n + 9
+    bx, by = vx - x * v / n, vy - y * v / n
+    determinant = cxx * cyy - cxy**2
+    right, down = (
+        (bx * cyy - by * cxy) / determinant,
+        (by * cxx - bx * cxy) / determinant,
+    )
+    level = image.mean() + (v - right * x - down * y) / n
+    rows, columns = (
+        index - size / 2
+        for index, size in zip(
+            np.indices(image.shape, sparse=True), image.shape, strict=True
+        )
+    )
+    return level[labels] + right[labels] * columns + down[labels] * rows
 
 
 def _residual(sums: Array, prior: float) -> Array:

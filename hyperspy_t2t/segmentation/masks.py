@@ -8,12 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.segmentation.nearest import nearest_label
 from hyperspy_t2t.segmentation.regions import by_area
 
 SAME = 0.8
 """Intersection over union above which two masks show the same thing."""
 COVERED = 0.9
 """Share of a mask under smaller masks from which it shows nothing of its own."""
+_PIXELS = (1.0, 1.0)
+"""Distances are in pixels."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,7 @@ def _without_seams(drawn: npt.NDArray[np.intp], gap: int) -> npt.NDArray[np.intp
         return drawn
     padded = np.pad(drawn == 0, gap, mode="edge")
     wide = binary_opening(padded, disk(gap))[gap:-gap, gap:-gap]
-    return np.where(wide, 0, _nearest(drawn))
+    return np.where(wide, 0, nearest_label(drawn, _PIXELS))
 
 
 def _connected(
@@ -213,17 +216,7 @@ def _connected(
     keep = area >= smallest
     keep[0] = False
     keep[area.argmax()] = True  # also if all are too small
-    return np.where(inside, _nearest(np.where(keep[parts], parts, 0)), 0)
-
-
-def _nearest(labels: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Labels with every 0 replaced by the nearest other label."""
-    from scipy.ndimage import distance_transform_edt
-
-    nearest = distance_transform_edt(
-        labels == 0, return_distances=False, return_indices=True
-    )
-    return labels[tuple(nearest)]
+    return np.where(inside, nearest_label(np.where(keep[parts], parts, 0), _PIXELS), 0)
 
 
 def _most_common(

@@ -73,18 +73,50 @@ def _summed(pair: npt.NDArray[np.int64], length: Array, step: Array) -> Borders:
     turned = pair[0] > pair[1]
     step = np.where(turned[:, None], -step, step)
     first, second = np.minimum(*pair), np.maximum(*pair)
-    key = first * (second.max(initial=0) + 1) + second
-    order = np.argsort(key, kind="stable")
-    start = np.flatnonzero(np.diff(key[order], prepend=-1))
-    if not len(start):
-        return Borders(first, second, length, step)
-    index = order[start]
-    return Borders(
-        first[index],
-        second[index],
-        np.add.reduceat(length[order], start),
-        np.add.reduceat(step[order], start, axis=0),
-    )
+    order = _in_order(first, second, int(second.max(initial=0)) + 1)
+    return Borders(*_runs_added(order, first, second, length, step))
+
+
+@njit(cache=True)
+def _in_order(
+    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], count: int
+) -> npt.NDArray[np.int64]:
+    """Order by first label, then by second: two counting sorts, which are stable."""
+    order = np.arange(len(first))
+    for key in (second, first):
+        place = np.zeros(count + 1, np.int64)
+        for k in range(len(key)):
+            place[key[k] + 1] += 1
+        for label in range(count):
+            place[label + 1] += place[label]
+        moved = np.empty_like(order)
+        for k in order:
+            moved[place[key[k]]] = k
+            place[key[k]] += 1
+        order = moved
+    return order
+
+
+@njit(cache=True)
+def _runs_added(
+    order: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    second: npt.NDArray[np.int64],
+    length: Array,
+    step: Array,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array, Array]:
+    """Entries that follow each other and are of the same pair in one."""
+    one, other = np.empty_like(first), np.empty_like(second)
+    total, steps = np.zeros(len(order)), np.zeros(step.shape)
+    last = -1
+    for k in order:
+        if last < 0 or first[k] != one[last] or second[k] != other[last]:
+            last += 1
+            one[last], other[last] = first[k], second[k]
+        total[last] += length[k]
+        steps[last] += step[k]
+    count = last + 1
+    return one[:count], other[:count], total[:count], steps[:count]
 
 
 def merged(found: Borders, sums: Array, strength: Strength) -> npt.NDArray[np.intp]:

@@ -16,24 +16,27 @@ Sums = dict[int, npt.NDArray[np.floating]]
 
 def block_sums(labels: Any, image: Any, row: int, column: int) -> Sums:
     """Sums over the regions in one block of an image that starts at (row, column)."""
-    present, index = np.unique(np.asarray(labels), return_inverse=True)
-    index = index.ravel()
-    rows, columns = np.indices(np.shape(labels))
+    labels, image = np.asarray(labels), np.asarray(image)
+    if labels.max(initial=0) < labels.size:
+        present, index = np.arange(labels.max(initial=0) + 1), labels.ravel()
+    else:
+        present, index = np.unique(labels, return_inverse=True)
+        index = index.ravel()
+    sums = np.zeros((len(present), 5))
+    sums[:, 0] = np.bincount(index, minlength=len(present))
+    for term, axis, first in ((1, 0, row), (2, 1, column)):
+        place = np.arange(first, first + labels.shape[axis], dtype=float)
+        place = np.broadcast_to(np.expand_dims(place, 1 - axis), labels.shape)
+        sums[:, term] = np.bincount(index, place.ravel(), len(present))
     finite = np.isfinite(image)
-    terms = (
-        np.ones(index.size),
-        (rows + row).ravel(),
-        (columns + column).ravel(),
-        np.where(finite, image, 0).ravel(),
-        finite.ravel(),
-    )
-    sums = np.stack(
-        [np.bincount(index, weights, minlength=len(present)) for weights in terms], -1
-    )
+    sums[:, 3] = np.bincount(index, np.where(finite, image, 0).ravel(), len(present))
+    sums[:, 4] = sums[:, 0]
+    if not finite.all():
+        sums[:, 4] = np.bincount(index, finite.ravel(), len(present))
     return {
         int(label): values
         for label, values in zip(present, sums, strict=True)
-        if label != 0
+        if label != 0 and values[0] > 0
     }
 
 

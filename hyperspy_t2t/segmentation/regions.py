@@ -3,6 +3,7 @@
 """Regions of an image by grey level, by lattice, by contours or as particles."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -37,6 +38,8 @@ _FINE, _WORKING = 4096, 640
 """Largest sides, of a square image, of the label image and of the one worked on."""
 _SMALLEST = 1e-4
 """Smallest region as a share of the image unless asked."""
+_SIDE = 128
+"""Side in pixels of the blocks in which slopes are taken."""
 _SENSITIVITIES = (1.0, 0.7, 0.5, 0.35)
 """Factors on what a step needs, tried until as many regions are found as hinted."""
 
@@ -245,7 +248,8 @@ def _spread(values: Array, shape: tuple[int, int], factor: int) -> Array:
         np.minimum(np.arange(size) // factor, count - 1)
         for size, count in zip(shape, values.shape, strict=True)
     )
-    return values[np.ix_(*index)]
+    rows, columns = index
+    return values.take(columns, 1).take(rows, 0)
 
 
 def sharpened(
@@ -271,22 +275,54 @@ def sharpened(
     sigma
         Standard deviation in pixels with which `labels` were found.
     """
-    from scipy.ndimage import binary_dilation, gaussian_filter
     from skimage.segmentation import watershed
 
     full = _spread(labels, fine.shape, factor).astype(np.int32)
     if factor == 1:
         return full
-    near = binary_dilation(at_borders(grey) & (grey > 0))
+    near = _and_beside(at_borders(grey) & (grey > 0))
     band = _spread(near, fine.shape, factor) & (full > 0)
-    markers = binary_dilation(band) & ~band & (full > 0)
+    markers = _and_beside(band) & ~band & (full > 0)
     if not markers.any():
         return full
-    value = gaussian_filter(filled(fine)[0], max(1.0, 0.7 * sigma))
-    slope = np.hypot(*np.gradient(value))
+    slope = _slope_in(band | markers, filled(fine)[0], max(1.0, 0.7 * sigma))
     settled = watershed(slope, np.where(markers, full, 0), mask=band | markers)
     # Parts of the band that no marker reaches stay what they were.
     return np.where(band & (settled > 0), settled, full).astype(np.int32)
+
+
+def _and_beside(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """A mask and the pixels with an edge in common with one of it."""
+    result = mask.copy()
+    result[1:] |= mask[:-1]
+    result[:-1] |= mask[1:]
+    result[:, 1:] |= mask[:, :-1]
+    result[:, :-1] |= mask[:, 1:]
+    return result
+
+
+def _slope_in(mask: npt.NDArray[np.bool_], image: Array, sigma: float) -> Array:
+    """Slope of the smoothed image in the blocks where a mask is true, else 0."""
+    from scipy.ndimage import gaussian_filter
+
+    slope = np.zeros(image.shape, image.dtype)
+    margin = int(4 * sigma + 0.5) + 2
+    for corner in product(*(range(0, size, _SIDE) for size in image.shape)):
+        block = tuple(slice(first, first + _SIDE) for first in corner)
+        if not mask[block].any():
+            continue
+        low = [max(0, first - margin) for first in corner]
+        around = tuple(
+            slice(start, first + _SIDE + margin)
+            for start, first in zip(low, corner, strict=True)
+        )
+        value = gaussian_filter(image[around], sigma)
+        inner = tuple(
+            slice(first - start, first - start + _SIDE)
+            for start, first in zip(low, corner, strict=True)
+        )
+        slope[block] = np.hypot(*np.gradient(value))[inner]
+    return slope
 
 
 def split_regions(
@@ -356,14 +392,12 @@ def _depth(parts: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
 
 def by_area(labels: npt.NDArray[np.integer]) -> Labels:
     """Labels renumbered 1 … n from the largest to the smallest region; 0 stays."""
-    values, inverse, area = np.unique(labels, return_inverse=True, return_counts=True)
-    order = sorted(
-        (i for i, value in enumerate(values) if value != 0),
-        key=lambda i: (-area[i], values[i]),
-    )
-    new = np.zeros(len(values), np.int32)
+    area = np.bincount(labels.ravel())
+    area[0] = 0
+    order = np.argsort(-area, kind="stable")[: np.count_nonzero(area)]
+    new = np.zeros(len(area), np.int32)
     new[order] = np.arange(1, len(order) + 1)
-    return new[inverse].reshape(labels.shape)
+    return new[labels]
 
 
 def nearest_indices(

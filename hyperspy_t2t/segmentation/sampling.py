@@ -2,7 +2,8 @@
 # License v3.0 or later; see LICENSE.
 """Lattice frequencies met in tiles spread over an image, in periods per pixel."""
 
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ Array = npt.NDArray[np.floating]
 _SMALLEST_TILE, _TILE, _WHOLE = 128, 512, 1024
 """Sides of tiles in pixels, and the largest image that is also taken whole."""
 _MAX_TILES = 6
+_THREADS = 2
+"""Tiles at work at once, each a few MB; the transforms let go of Python's lock."""
 _FEWEST_PERIODS = 6
 """Periods in a tile below which a frequency is structure and no lattice."""
 _HIGHEST = 0.48
@@ -42,7 +45,7 @@ def sampled_frequencies(image: Any, *, most: int = 48) -> Array:
         (fx, fy) in periods per pixel with fx ≥ 0, shape (n, 2).
     """
     tiles = _tiles(image.shape)
-    found = [tile_frequencies(np.asarray(image[tile], np.float32)) for tile in tiles]
+    found = _in_tiles(image, tiles)
     width = 2.0 / min(part.stop - part.start for part in tiles[0])
     strongest = max(spots[0, 2] if len(spots) else 0.0 for spots in found)
     kept: list[Array] = []
@@ -53,6 +56,22 @@ def sampled_frequencies(image: Any, *, most: int = 48) -> Array:
             if _is_new(spots[rank, :2], kept, width):
                 kept.append(spots[rank, :2])
     return np.reshape(kept[:most], (-1, 2))
+
+
+def _in_tiles(image: Any, tiles: list[tuple[slice, slice]]) -> list[Array]:
+    """Frequencies of each tile, two tiles at a time."""
+    frames = {shape: Frame.of(shape) for shape in {_shape_of(tile) for tile in tiles}}
+
+    def one(tile: tuple[slice, slice]) -> Array:
+        values = np.asarray(image[tile], np.float32)
+        return tile_frequencies(values, frames[_shape_of(tile)])
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(one, tiles))
+
+
+def _shape_of(tile: tuple[slice, slice]) -> tuple[int, int]:
+    return tuple(part.stop - part.start for part in tile)
 
 
 def _tiles(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
@@ -80,24 +99,58 @@ def _is_new(spot: Array, kept: list[Array], width: float) -> bool:
     )
 
 
-def tile_frequencies(tile: npt.NDArray[np.float32]) -> Array:
+class Frame(NamedTuple):
+    """What the spectra of tiles of one shape have in common."""
+
+    shape: tuple[int, int]
+    window: Array
+    """Hann window, shape (ny, nx), float32."""
+    ring: npt.NDArray[np.intp]
+    """Ring of equal length of each frequency, shape (ny, nx // 2 + 1)."""
+    inside: npt.NDArray[np.bool_]
+    """Whether a lattice may have it, same shape."""
+
+    @classmethod
+    def of(cls, shape: tuple[int, int]) -> "Frame":
+        """Frame of tiles of a shape."""
+        radius, periods = _lengths(shape)
+        return cls(
+            shape,
+            hann_window(shape).astype(np.float32),
+            np.rint(radius * max(shape[0], shape[1] // 2 + 1)).astype(np.intp),
+            (periods >= _FEWEST_PERIODS) & (radius < _HIGHEST),
+        )
+
+
+def tile_frequencies(
+    tile: npt.NDArray[np.float32], frame: Frame | None = None
+) -> Array:
     """Sharp maxima of a tile's power spectrum, strongest first.
 
     A maximum counts if it stands above the noise of its ring of frequencies, above
     its surroundings, and above the streaks through it: of edges along the line to
     the origin, of scan noise along x and y.
 
+    Parameters
+    ----------
+    tile
+        Grey levels, shape (ny, nx).
+    frame
+        That of its shape, if it is at hand.
+
     Returns
     -------
     ndarray
         fx, fy in periods per pixel and amplitude in grey levels, shape (n, 3).
     """
-    power, total = _power(tile)
+    frame = frame or Frame.of(tile.shape)
+    power, total = _power(tile, frame.window)
     if power is None:
         return np.empty((0, 3))
-    radius, periods = _lengths(tile.shape)
-    floor = _ring_floor(power, radius)
-    rows, columns = _maxima(power, floor, radius, periods)
+    floor = _ring_floor(power, frame.ring)
+    rows, columns = _maxima(power, floor, frame.inside)
+    if not len(rows):
+        return np.empty((0, 3))
     background = _surroundings(power, floor, rows, columns, tile.shape)
     height = power[rows, columns]
     keep = height > _SIGNIFICANT * background
@@ -109,19 +162,19 @@ def tile_frequencies(tile: npt.NDArray[np.float32]) -> Array:
     return spots[_not_side_lobes(spots, tile.shape)]
 
 
-def _power(tile: npt.NDArray[np.float32]) -> tuple[Array | None, float]:
-    """Power spectrum through a Hann window, shape (ny, nx // 2 + 1), and Σ w."""
+def _power(tile: npt.NDArray[np.float32], window: Array) -> tuple[Array | None, float]:
+    """Power spectrum through a window, shape (ny, nx // 2 + 1), and Σ w."""
     from scipy import fft
 
-    window = hann_window(tile.shape).astype(np.float32)
     valid = np.isfinite(tile)
-    window = np.where(valid, window, 0)
+    if not valid.all():
+        window, tile = np.where(valid, window, 0), np.where(valid, tile, 0)
     total = float(window.sum())
     if total < 0.1 * tile.size / 4:
         return None, total
-    tile = np.where(valid, tile, 0)
     tile = (tile - (tile * window).sum() / total) * window
-    power = np.abs(fft.rfft2(tile, workers=-1)) ** 2
+    wave = fft.rfft2(tile)
+    power = wave.real**2 + wave.imag**2
     if not power.max() > 0:
         return None, total
     return power, total
@@ -133,31 +186,30 @@ def _lengths(shape: tuple[int, int]) -> tuple[Array, Array]:
     return np.hypot(fy, fx), np.abs(fy) * shape[0] + fx * shape[1]
 
 
-def _ring_floor(power: Array, radius: Array) -> Array:
+def _ring_floor(power: Array, ring: npt.NDArray[np.intp]) -> Array:
     """Noise power in each ring: its geometric mean, which few spots hardly raise."""
-    ring = np.rint(radius * max(power.shape)).astype(np.intp).ravel()
     logarithm = np.log(np.maximum(power.ravel(), power.max() * 1e-14))
-    mean = np.bincount(ring, logarithm) / np.maximum(np.bincount(ring), 1)
+    mean = np.bincount(ring.ravel(), logarithm)
+    mean /= np.maximum(np.bincount(ring.ravel()), 1)
     # The mean logarithm of an exponential distribution lies γ below that of its mean.
-    return np.exp(mean + np.euler_gamma)[ring].reshape(power.shape)
+    return np.exp(mean + np.euler_gamma).astype(power.dtype)[ring]
 
 
 def _maxima(
-    power: Array, floor: Array, radius: Array, periods: Array
+    power: Array, floor: Array, inside: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Rows and columns of local maxima above their ring's noise."""
-    from scipy.ndimage import maximum_filter
-
-    inside = (periods >= _FEWEST_PERIODS) & (radius < _HIGHEST)
-    high = inside & (power > _SIGNIFICANT * floor)
-    rows, columns = np.nonzero(high)
+    """Rows and columns of local maxima, in a box of 5², above their ring's noise."""
+    rows, columns = np.nonzero(inside & (power > _SIGNIFICANT * floor))
     if len(rows) > 20_000:
         strongest = np.argpartition(
             -power[rows, columns] / floor[rows, columns], 20_000
         )
         rows, columns = rows[strongest[:20_000]], columns[strongest[:20_000]]
-    highest = maximum_filter(power, 5, mode="wrap")
-    keep = power[rows, columns] == highest[rows, columns]
+    keep = np.ones(len(rows), bool)
+    for dy in range(-2, 3):
+        for dx in range(-2, 3):
+            at = (rows + dy) % power.shape[0], (columns + dx) % power.shape[1]
+            keep &= power[rows, columns] >= power[at]
     return rows[keep], columns[keep]
 
 

@@ -28,6 +28,8 @@ class Smoothed(NamedTuple):
     """Standard deviation of the noise left at each pixel, shape (ny, nx)."""
     range: float
     """Range of grey levels, without the rarest."""
+    reach: Array | float = 0.0
+    """σ in pixels of the Gaussian that gives white noise the range of this noise."""
 
 
 def smoothed(image: Array, *, texture: float = 0.0) -> Smoothed:

@@ -54,10 +54,10 @@ class StepTest:
         ]
         return tuple(np.concatenate(both) for both in zip(*steps, strict=True))
 
-    def sharp(self, found: Borders) -> Array:
+    def sharp(self, found: Borders, sums: Array) -> Array:
         """Strength of sharp steps, 1 where it is just enough."""
         step = np.abs(found.mean_step[:, :2])
-        return self._enough(step, found.length, _FAINTEST_SHARP)
+        return self._enough(step, self._stretches(found, sums), _FAINTEST_SHARP)
 
     def soft(self, found: Borders, sums: Array) -> Array:
         """Strength of soft steps between regions wide enough to have one.
@@ -68,17 +68,21 @@ class StepTest:
         step = np.abs(found.mean_step)
         level = sums[:, 1] / sums[:, 0]
         apart = np.abs(level[found.first] - level[found.second])
-        best = np.zeros(len(step))
+        best, stretches = np.zeros(len(step)), self._stretches(found, sums)
         for column in (2, 4):
             both = step[:, column : column + 2].copy()
             both[:, 0] = np.minimum(both[:, 0], apart)
-            best = np.maximum(best, self._enough(both, found.length, _FAINTEST_SOFT))
+            best = np.maximum(best, self._enough(both, stretches, _FAINTEST_SOFT))
         small = np.minimum(sums[found.first, 2], sums[found.second, 2])
         return np.where(small < (3 * _SOFT[0] * self.smooth.sigma) ** 2, 0, best)
 
-    def _enough(self, step: Array, length: Array, share: float) -> Array:
+    def _stretches(self, found: Borders, sums: Array) -> Array:
+        """Independent stretches of each border: as long as its noise reaches."""
+        reach = sums[:, 3] / sums[:, 2]
+        return found.length / (3 * np.maximum(reach[found.first], reach[found.second]))
+
+    def _enough(self, step: Array, stretches: Array, share: float) -> Array:
         """Steps over what they need; below 1 if too faint, whatever the noise."""
-        stretches = length / (3 * self.smooth.sigma)
         needed = np.maximum(_SINGLE, _TOGETHER / np.sqrt(stretches)) * self.faintest
         result = step[:, 1] / needed
         faint = step[:, 0] < share * self.smooth.range * self.faintest
@@ -110,14 +114,15 @@ def merge_without_step(
 
     def strength(found: Borders, sums: Array) -> tuple[Array, Array]:
         order = np.abs(found.mean_step[:, 1::2]).max(axis=1)
-        stays = np.maximum(test.sharp(found), test.soft(found, sums)) >= 1
+        stays = np.maximum(test.sharp(found, sums), test.soft(found, sums)) >= 1
         return order, np.where(stays, 0, np.inf)
 
-    sums = level_sums(labels, image, weight)
+    sums = level_sums(labels, image, weight, test.smooth)
     labels = merged(borders(labels, across), sums, strength)[labels] + 1
     found = borders(labels, across)
     sharp = np.zeros(labels.max() + 1, bool)
-    is_sharp = test.sharp(found) >= 1
+    sums = level_sums(labels, image, weight, test.smooth)
+    is_sharp = test.sharp(found, sums) >= 1
     sharp[found.first[is_sharp]] = sharp[found.second[is_sharp]] = True
     keep = sharp | ~between(found.first, found.second, found.step[:, 4], len(sharp))
     if keep[1:].all() or not keep[1:].any():
@@ -158,10 +163,13 @@ def steps_across(value: Array, sigma: float, distance: float) -> tuple[Array, Ar
     return along(value)[None], along(value.T).T[None]
 
 
-def level_sums(labels: Labels, image: Array, weight: Array) -> Array:
-    """For each label the weights, the weighted grey levels and the pixels, added up."""
+def level_sums(
+    labels: Labels, image: Array, weight: Array, smooth: Smoothed
+) -> Array:
+    """For each label sums of weights, weighted grey levels, pixels, reach of noise."""
     flat = labels.ravel()
-    terms = (weight.ravel(), (weight * image).ravel(), np.ones(flat.size))
+    reach = np.broadcast_to(np.maximum(smooth.reach, smooth.sigma), labels.shape)
+    terms = (weight.ravel(), (weight * image).ravel(), np.ones(flat.size), reach.ravel())
     return np.maximum(
         np.stack([np.bincount(flat, term) for term in terms], axis=1), 1e-300
     )

@@ -5,7 +5,7 @@
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -69,25 +69,37 @@ class PixelCompanions:
 
     _companions: tuple[str, ...] = ()
     """Paths in the metadata."""
+    _per_frame: bool = False
+    """Whether their other axes are the signal's navigation axes."""
 
     def _present(self) -> list[str]:
         return [path for path in self._companions if self.metadata.has_item(path)]
 
     def _slicer(self, slices: Any, isNavigation: Any = None, out: Any = None) -> Any:
-        result = super()._slicer(slices, isNavigation, out)
+        present = self._present()
+        if not present or (isNavigation and not self._per_frame):
+            return super()._slicer(slices, isNavigation, out)
+        # A single frame loses its axis here, and with it what is set again below.
+        with _navigator_drops() if isNavigation else nullcontext():
+            result = super()._slicer(slices, isNavigation, out)
         target = result if out is None else out
-        if isNavigation or not self._present():
-            return result
-        cut = self._get_array_slices(slices, isNavigation)[-2:]
-        if all(isinstance(part, slice) for part in cut):
-            for path in target_paths(self, target):
-                target.metadata.set_item(path, carried(self, path)[(..., *cut)])
+        cut = tuple(self._get_array_slices(slices, isNavigation))
+        if not isNavigation:
+            present = target_paths(self, target)
+        if all(isinstance(part, slice) for part in cut[-2:]):
+            for path in present:
+                array = carried(self, path)
+                frames = cut[:-2] if array.ndim == len(cut) else (...,)
+                target.metadata.set_item(path, array[(*frames, *cut[-2:])])
         return result
 
     def crop(
         self, axis: Any, start: Any = None, end: Any = None, convert_units: bool = False
     ) -> None:
         cropped = self.axes_manager[axis]
+        if cropped.navigate and self._per_frame:
+            self._crop_frames(cropped, start, end, convert_units)
+            return
         before = [(a.offset, a.scale) for a in self._image_axes()]
         super().crop(axis, start, end)
         cut = [
@@ -98,6 +110,18 @@ class PixelCompanions:
             self.metadata.set_item(path, carried(self, path)[(..., *cut)])
         if convert_units:
             self.axes_manager.convert_units(cropped)
+
+    def _crop_frames(
+        self, axis: Any, start: Any, end: Any, convert_units: bool
+    ) -> None:
+        """Crop a navigation axis; one frame that is left loses the axis."""
+        kept = slice(axis._get_index(start), axis._get_index(end))
+        cut = (slice(None),) * axis.index_in_array + (kept,)
+        arrays = {path: carried(self, path)[cut] for path in self._present()}
+        with _navigator_drops():
+            super().crop(axis.index_in_axes_manager, start, end, convert_units)
+        for path, array in arrays.items():
+            self.metadata.set_item(path, array.reshape(self.data.shape))
 
     def rebin(self, *args: Any, **kwargs: Any) -> Any:
         return self._without(super().rebin(*args, **kwargs), "rebin")
@@ -138,9 +162,20 @@ class PixelCompanions:
 
     def _remove_axis(self, axes: Any) -> None:
         image_axes, present = self._image_axes(), self._present()
+        frames = list(self.axes_manager.navigation_axes[::-1]) * self._per_frame
         super()._remove_axis(axes)  # HyperSpy may choose another class here
         if any(axis not in self.axes_manager.signal_axes for axis in image_axes):
             drop(self, present, "removing an axis of the image")
+            return
+        left = self.axes_manager.navigation_axes
+        gone = [i for i, axis in enumerate(frames) if axis not in left]
+        if any(frames[i].size > 1 for i in gone):
+            drop(self, present, "joining frames")
+        elif gone:
+            for path in present:
+                array = carried(self, path)
+                if all(array.shape[i] == 1 for i in gone):
+                    self.metadata.set_item(path, array.squeeze(tuple(gone)))
 
     def _image_axes(self) -> list[Any]:
         """[y, x]."""
@@ -216,11 +251,14 @@ def target_paths(source: Any, target: Any) -> list[str]:
 
 
 def _still_fits(source: Any, result: Any) -> bool:
-    """Whether the image axes are what they were."""
+    """Whether the image axes, and those of the frames, are what they were."""
 
-    def key(signal: Any) -> list[tuple]:
+    def key(signal: Any) -> list[list[tuple]]:
+        manager = signal.axes_manager
+        frames = manager.navigation_axes if source._per_frame else ()
         return [
-            (a.name, a.size, a.offset, a.scale) for a in signal.axes_manager.signal_axes
+            [(a.name, a.size, float(a.axis[0]), float(a.axis[-1])) for a in axes]
+            for axes in (manager.signal_axes, frames)
         ]
 
     return key(source) == key(result)

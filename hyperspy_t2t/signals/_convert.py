@@ -12,12 +12,16 @@ from hyperspy_t2t.calibration import ImageGrid
 def image_axes(signal: Any) -> list[dict]:
     """Axes of an image for the constructor of a signal: y, x in nm.
 
-    The units become nm whatever the source was calibrated in; names stay.
+    The units become nm whatever the source was calibrated in; names stay. Axes of a
+    stack come before them as they are.
     """
-    from hyperspy_t2t.calibration import image_grid
+    from hyperspy_t2t.calibration import frame_grid
 
     names = [axis.name for axis in signal.axes_manager.signal_axes]
-    return grid_axes(image_grid(signal), names=names)
+    stack = [
+        axis.get_axis_dictionary() for axis in signal.axes_manager.navigation_axes[::-1]
+    ]
+    return stack + grid_axes(frame_grid(signal), names=names)
 
 
 def grid_axes(grid: ImageGrid, *, names: list[Any] | None = None) -> list[dict]:

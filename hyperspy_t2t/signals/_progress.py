@@ -12,7 +12,9 @@ DELAY = 0.5
 
 
 @contextmanager
-def progressbar(signal: Any, show: bool | None, *, description: str):
+def progressbar(
+    signal: Any, show: bool | None, *, description: str, long: bool = False
+):
     """Show how far dask is inside the ``with`` block, in one bar for all of it.
 
     Parameters
@@ -23,8 +25,10 @@ def progressbar(signal: Any, show: bool | None, *, description: str):
         None means HyperSpy's preference.
     description
         Words before the bar.
+    long
+        Whether the work takes long on eager data too.
     """
-    if not signal._lazy or not _wanted(show):
+    if not (signal._lazy or long) or not wanted(show):
         yield
         return
     from tqdm.auto import tqdm
@@ -48,7 +52,8 @@ class _Tasks(Callback):
         self.bar.update(1)
 
 
-def _wanted(show: bool | None) -> bool:
+def wanted(show: bool | None) -> bool:
+    """Whether a bar is shown; None means HyperSpy's preference."""
     if show is not None:
         return bool(show)
     import hyperspy.api as hs

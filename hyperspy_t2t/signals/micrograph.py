@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
-from hyperspy_t2t.calibration import ImageGrid, image_grid
+from hyperspy_t2t.calibration import ImageGrid, frame_grid, image_grid
 from hyperspy_t2t.segmentation.regions import Method
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import PixelCompanions, as_dask
@@ -33,16 +33,16 @@ class Micrograph(PixelCompanions, Signal2D):
         Parameters
         ----------
         signal
-            Signal2D, eager or lazy, with axes in a unit of length.
+            Signal2D, eager or lazy, with axes in a unit of length; a stack stays one.
 
         Raises
         ------
         TypeError
-            A list of signals, a stack, complex data.
+            A list of signals, complex data.
         CalibrationError
             The axes do not say how large a pixel is.
         """
-        image_grid(signal)
+        frame_grid(signal)
         result = signal._deepcopy_with_new_data(signal.data)
         result.set_signal_type("micrograph")
         return result
@@ -51,7 +51,13 @@ class Micrograph(PixelCompanions, Signal2D):
         self,
         method: Method = "auto",
         *,
+        n_regions: int | None = None,
         min_area: float | None = None,
+        checkpoint: Any = None,
+        points: Any = None,
+        boxes: Any = None,
+        point_labels: Any = None,
+        device: str | None = None,
         show_progressbar: bool | None = None,
     ) -> "SegmentedImage":  # noqa: F821
         """Divide the image into regions of equal grey level and lattice.
@@ -59,19 +65,28 @@ class Micrograph(PixelCompanions, Signal2D):
         Parameters
         ----------
         method
-            "auto" (grey levels, then lattices), "threshold" (grey levels) or
-            "lattice".
+            "auto" (grey levels, then lattices), "threshold" (grey levels), "lattice",
+            "canny" (closed contours), "watershed" (particles that touch) or "sam"
+            (Segment Anything).
+        n_regions
+            How many regions there are, if you know; not for "sam".
         min_area
-            Smallest region in nm²; by default a thousandth of the image.
+            Smallest region in nm²; by default a ten-thousandth of the image, for "sam"
+            a thousandth.
+        checkpoint, points, boxes, point_labels, device
+            For "sam" only: path of the model, what is meant, in nm, and where to work,
+            see :func:`~hyperspy_t2t.segmentation.sam.sam_regions`.
         show_progressbar
-            Whether work on a lazy image shows how far it is; None means HyperSpy's
-            preference.
+            Whether work on a lazy image, or of a model, shows how far it is; None
+            means HyperSpy's preference.
 
         Returns
         -------
         SegmentedImage
             Regions 1 … n, the largest first; 0 where there is no data. Lazy if
-            this image is lazy: it is read tile by tile.
+            this image is lazy: it is read tile by tile. A stack is divided frame by
+            frame, and an object has the same label in all of them, see
+            :func:`~hyperspy_t2t.segmentation.tracking.tracked`.
 
         Examples
         --------
@@ -82,21 +97,44 @@ class Micrograph(PixelCompanions, Signal2D):
         """
         from hyperspy_t2t.segmentation.frame import valid_frame
         from hyperspy_t2t.segmentation.regions import find_regions
+        from hyperspy_t2t.signals import _sam
+        from hyperspy_t2t.signals._stack import stack_labels
 
-        grid = image_grid(self)
-        if min_area is not None and not min_area > 0:
-            raise ValueError(f"Expected min_area above 0 nm², got {min_area}.")
+        grid = image_grid(self) if method == "sam" else frame_grid(self)
+        hints = {"n_regions": n_regions, "min_area": min_area}
+        sam = {"checkpoint": checkpoint, "points": points, "boxes": boxes,
+               "point_labels": point_labels, "device": device}  # fmt: skip
+        _check_hints(n_regions, min_area)
+        _sam.check_options(method, n_regions, sam)
+        if self.axes_manager.navigation_dimension:
+            given = {"method": method, **hints}
+            with progressbar(self, show_progressbar, description="segment", long=True):
+                labels = stack_labels(self.data, grid, given)
+            return self._segmented(labels, method, "segment", given)
         with progressbar(self, show_progressbar, description="segment"):
             frame = valid_frame(self.data)
-            coarse = find_regions(
-                self.data[frame], grid.window(*frame), method=method, min_area=min_area
-            )
+            image, window = self.data[frame], grid.window(*frame)
+            if method == "sam":
+                coarse = _sam.sam_found(
+                    image, window, sam, min_area=min_area,
+                    show_progressbar=show_progressbar,
+                )  # fmt: skip
+            else:
+                coarse = find_regions(image, window, method=method, **hints)
         labels = full_labels(self.data, grid, frame, coarse)
-        given = {"method": method, "min_area": min_area}
-        return self._segmented(labels, method, "segment", given)
+        given = {"method": method, **hints}
+        if method == "sam":
+            given |= _sam.recorded(sam)
+        confidence = full_confidence(labels, grid, coarse)
+        return self._segmented(labels, method, "segment", given, confidence)
 
     def _segmented(
-        self, labels: Any, method: str, operation: str, parameters: dict
+        self,
+        labels: Any,
+        method: str,
+        operation: str,
+        parameters: dict,
+        confidence: Any = None,
     ) -> Any:
         """A SegmentedImage of this image with `labels`."""
         segmentation = {
@@ -104,6 +142,8 @@ class Micrograph(PixelCompanions, Signal2D):
             "method": method,
             "labels": as_dask(labels),
         }
+        if confidence is not None:
+            segmentation["confidence"] = as_dask(confidence)
         metadata = {
             **_convert.acquisition(self),
             "Segmentation": segmentation,
@@ -178,6 +218,15 @@ class Micrograph(PixelCompanions, Signal2D):
             )
 
 
+def _check_hints(n_regions: int | None, min_area: float | None) -> None:
+    if min_area is not None and not min_area > 0:
+        raise ValueError(f"Expected min_area above 0 nm², got {min_area}.")
+    if n_regions is not None and (n_regions != int(n_regions) or n_regions < 1):
+        raise ValueError(
+            f"Expected n_regions as a whole number of at least 1, got {n_regions}."
+        )
+
+
 class LazyMicrograph(LazySignal2D, Micrograph):
     """Lazy twin of :class:`Micrograph`."""
 
@@ -196,22 +245,55 @@ def full_labels(
         return label_block(image, coarse.labels, rows, columns, *outside)
     import dask.array as da
 
-    def by(axis: int, values: np.ndarray) -> Any:
-        chunks = image.chunks[axis]
-        array = da.from_array(values, chunks=(chunks,))
-        return array[:, None] if axis == 0 else array[None, :]
-
     return da.map_blocks(
         lazy_label_block,
         image,
-        by(0, rows),
-        by(1, columns),
-        by(0, outside[0]),
-        by(1, outside[1]),
+        *_beside(image, rows, columns),
+        *_beside(image, *outside),
         coarse=coarse.labels,
         dtype=np.int32,
         meta=np.empty((0, 0), np.int32),
     )
+
+
+def full_confidence(labels: Any, grid: ImageGrid, coarse: Any) -> Any:
+    """Confidence of every pixel, dask in the chunks of lazy labels; 0 without label."""
+    from hyperspy_t2t.segmentation.regions import nearest_indices
+
+    rows, columns = nearest_indices(coarse.grid, grid)
+    values = coarse.confidence.astype(np.float32)
+    if isinstance(labels, np.ndarray):
+        return confidence_block(labels, rows, columns, values=values)
+    import dask.array as da
+
+    return da.map_blocks(
+        confidence_block,
+        labels,
+        *_beside(labels, rows, columns),
+        values=values,
+        dtype=np.float32,
+        meta=np.empty((0, 0), np.float32),
+    )
+
+
+def confidence_block(
+    labels: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, values: np.ndarray
+) -> np.ndarray:
+    """One block of :func:`full_confidence`."""
+    found = values[np.ix_(rows.ravel(), columns.ravel())]
+    found[labels == 0] = 0
+    return found
+
+
+def _beside(image: Any, rows: np.ndarray, columns: np.ndarray) -> tuple[Any, Any]:
+    """A value for each row and one for each column, dask in the chunks of an image."""
+    import dask.array as da
+
+    y, x = (
+        da.from_array(values, chunks=(chunks,))
+        for values, chunks in zip((rows, columns), image.chunks, strict=True)
+    )
+    return y[:, None], x[None, :]
 
 
 def lazy_label_block(

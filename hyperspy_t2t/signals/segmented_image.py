@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
-from hyperspy_t2t.calibration import check_single_image, image_grid
+from hyperspy_t2t.calibration import check_images, frame_grid, image_grid
 from hyperspy_t2t.signals import _convert, _corrections
 from hyperspy_t2t.signals._companions import (
     ComputesCarried,
@@ -22,11 +22,17 @@ from hyperspy_t2t.signals._source import Source
 
 
 class SegmentedImage(PixelCompanions, Signal2D):
-    """An image with a label for every pixel in ``metadata.Segmentation.labels``."""
+    """An image with a label for every pixel in ``metadata.Segmentation.labels``.
+
+    Of a stack every frame has its labels, and an object has the same one in all of
+    them. ``inav[k]`` gives one frame, which :meth:`contours`, :meth:`find_peaks` and
+    the corrections take.
+    """
 
     _signal_type = "segmented_image"
     _signal_dimension = 2
-    _companions = ("Segmentation.labels",)
+    _companions = ("Segmentation.labels", "Segmentation.confidence")
+    _per_frame = True
 
     @classmethod
     def from_labels(cls, image: Any, labels: Any) -> "SegmentedImage":
@@ -35,11 +41,11 @@ class SegmentedImage(PixelCompanions, Signal2D):
         Parameters
         ----------
         image
-            Calibrated Signal2D.
+            Calibrated Signal2D, or a stack.
         labels
             Integers, shape of the image, as Signal2D or array; 0 is unassigned.
         """
-        check_single_image(image)
+        check_images(image)
         values = getattr(labels, "data", labels)
         values = values if hasattr(values, "chunks") else np.asarray(values)
         if values.shape != image.data.shape:
@@ -91,11 +97,28 @@ class SegmentedImage(PixelCompanions, Signal2D):
 
     @property
     def labels(self) -> Signal2D:
-        """Label of every pixel, int32; 0 is unassigned."""
+        """Label of every pixel, int32; 0 is unassigned. Of a stack all frames."""
         labels = self._labels()
         # A copy: later steps share the labels themselves.
         data = labels if self._lazy else np.array(labels)
         return _convert.plain_image(data, _convert.image_axes(self), title="labels")
+
+    @property
+    def confidence(self) -> Signal2D:
+        """How sure the method was of the label of every pixel, float32, 0 … 1.
+
+        One half at a clear border, more inside a region, the less the fainter its
+        borders are; for "sam" what the model expects of the mask. Corrections by hand
+        leave it as it is.
+        """
+        confidence = carried(self, "Segmentation.confidence")
+        if confidence is None or confidence.shape != self.data.shape:
+            raise ValueError(
+                "This image has no confidence: it is that of s.segment() on a single "
+                "image, and labels given by hand have none."
+            )
+        data = confidence if self._lazy else np.array(confidence)
+        return _convert.plain_image(data, _convert.image_axes(self), title="confidence")
 
     def _labels(self) -> Any:
         labels = carried(self, "Segmentation.labels")
@@ -112,12 +135,14 @@ class SegmentedImage(PixelCompanions, Signal2D):
 
     @property
     def region_labels(self) -> np.ndarray:
-        """Labels in use, without 0, in ascending order."""
-        return np.array(list(self._source().boxes()), dtype=np.int64)
+        """Labels in use, without 0, in ascending order; of a stack in any frame."""
+        from hyperspy_t2t.signals._stack import distinct_labels
+
+        return distinct_labels(self._labels())
 
     @property
     def n_regions(self) -> int:
-        """Number of regions."""
+        """Number of regions; of a stack the number of different labels."""
         return len(self.region_labels)
 
     @property
@@ -129,10 +154,19 @@ class SegmentedImage(PixelCompanions, Signal2D):
         dict
             Arrays with one entry per region: ``label``, ``area`` in nm²,
             ``centroid`` (x, y) in nm, ``mean_intensity``, ``crystalline`` (two
-            independent spots stand above the noise of the region's spectrum).
+            independent spots stand above the noise of the region's spectrum). Of a
+            stack ``area`` and ``mean_intensity`` have the shape (frames, regions) and
+            ``centroid`` (frames, regions, 2), in the order of ``data``: where an
+            object is missing the area is 0 and the others are NaN. ``crystalline``
+            is told of single frames only.
         """
         from hyperspy_t2t.segmentation.properties import region_properties
+        from hyperspy_t2t.signals._stack import stack_properties
 
+        if self.axes_manager.navigation_dimension:
+            return stack_properties(
+                self.data, self._labels(), frame_grid(self), self._lazy
+            )
         source = self._source()
         properties = region_properties(source.sums(), source.grid)
         peaks = self.find_peaks()
@@ -376,21 +410,20 @@ class SegmentedImage(PixelCompanions, Signal2D):
             self.add_marker(self.outline_markers(), permanent=False)
 
     def outline_markers(self) -> Any:
-        """The outlines as one HyperSpy marker collection in the units of the axes."""
+        """The outlines as one HyperSpy marker collection in the units of the axes.
+
+        Those of a stack change with the frame and are made when it is shown.
+        """
         from hyperspy.api import plot
 
         from hyperspy_t2t.signals._selection import units_of
+        from hyperspy_t2t.signals._stack import segments, stack_outlines
 
-        segments = [
-            np.stack([polygon[:-1], polygon[1:]], axis=1)
-            for polygons in self.contours().values()
-            for polygon in polygons
-        ] or [np.empty((0, 2, 2))]
-        return plot.markers.Lines(
-            segments=np.concatenate(segments) / units_of(self),
-            color="tab:red",
-            linewidth=1.2,
-        )
+        if self.axes_manager.navigation_dimension:
+            sides = stack_outlines(self._labels(), frame_grid(self), units_of(self))
+        else:
+            sides = segments(self.contours(), units_of(self))
+        return plot.markers.Lines(segments=sides, color="tab:red", linewidth=1.2)
 
 
 class LazySegmentedImage(ComputesCarried, LazySignal2D, SegmentedImage):

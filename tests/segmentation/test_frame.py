@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hyperspy_t2t.segmentation.frame import valid_frame
 
 
-@given(*[st.integers(0, 12)] * 4, st.sampled_from([0.0, 7.0, np.nan]), st.booleans())
+@given(*[st.integers(0, 5)] * 4, st.sampled_from([0.0, 7.0, np.nan]), st.booleans())
 def test_constant_frames_are_left_out(
     top: int, bottom: int, left: int, right: int, value: float, lazy: bool
 ) -> None:
@@ -29,7 +29,28 @@ def test_a_constant_line_inside_stays() -> None:
     assert valid_frame(image) == (slice(0, 30), slice(0, 40))
 
 
-@pytest.mark.parametrize("value", [3.0, np.nan])
-def test_an_image_without_contrast(value: float) -> None:
-    with pytest.raises(ValueError, match=r"one grey value \(or NaN\).* 20 × 30 pixels"):
-        valid_frame(np.full((20, 30), value))
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((20, 30), 3.0),
+        np.repeat([1, 2, 3], 20)[:, None] + np.zeros((1, 50)),
+        np.tri(60) * 5,
+        np.pad(np.random.default_rng(2).normal(9, 1, (20, 20)), 15),
+        np.where(np.hypot(*(np.indices((60, 60)) - 30)) < 27, 1.0, 0.0),
+    ],
+    ids=["constant", "layers", "diagonal", "wide vacuum", "disk"],
+)
+def test_a_constant_region_at_the_border_is_no_frame(image: np.ndarray) -> None:
+    assert valid_frame(image) == tuple(slice(0, size) for size in image.shape)
+
+
+def test_a_frame_beside_a_corner_of_missing_pixels() -> None:
+    image = np.random.default_rng(3).normal(size=(80, 60))
+    image[:, -4:] = 0
+    image[:7] = np.nan
+    assert valid_frame(image) == (slice(7, 80), slice(0, 56))
+
+
+def test_an_image_without_a_value() -> None:
+    with pytest.raises(ValueError, match=r"no finite value in any of its 20 × 30"):
+        valid_frame(np.full((20, 30), np.nan))

@@ -5,6 +5,7 @@
 from types import SimpleNamespace
 
 import dask.array as da
+import hyperspy.api as hs
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.segmentation.sam import Search, sam_masks, sam_regions
 from hyperspy_t2t.segmentation.sam_checkpoint import load_sam
 from hyperspy_t2t.segmentation.sam_view import MEAN, STD, SamView, grey_levels
+from hyperspy_t2t.signals import Micrograph
 
 GRID = ImageGrid((40, 56), (0.1, 0.1), (3.0, -20.0))
 IMAGE = np.random.default_rng(1).random(GRID.shape)
@@ -410,3 +412,87 @@ def test_sam2_from_a_folder(tmp_path):
     assert found.labels.min() == 1
     masks = sam_masks(IMAGE, checkpoint=model, search=Search(3, -9, -1))
     assert masks.masks.shape[1:] == IMAGE.shape
+
+
+# Micrographs
+
+
+def micrograph(image, grid, chunks=None):
+    """An image on a grid, lazy if chunks are given."""
+    data = image if chunks is None else da.from_array(image, chunks=chunks)
+    signal = hs.signals.Signal2D(data)
+    signal = signal if chunks is None else signal.as_lazy()
+    for axis, scale, offset in zip(
+        signal.axes_manager.signal_axes,
+        grid.pixel_size[::-1],
+        grid.origin[::-1],
+        strict=True,
+    ):
+        axis.scale, axis.offset, axis.units = scale, offset, "nm"
+    return Micrograph.from_signal(signal)
+
+
+@pytest.mark.parametrize("chunks", [None, (90, 70)])
+def test_a_micrograph_passes_prompts_on(chunks):
+    grid = ImageGrid((200, 240), (0.1, 0.2), (5.0, -7.0))
+    # A frame of one grey value is no part of what the model sees.
+    image = np.zeros(grid.shape)
+    image[20:180, 30:220] = np.random.default_rng(0).random((160, 190))
+    low, high = grid.to_nm(60, 80), grid.to_nm(119, 159)
+    segmented = micrograph(image, grid, chunks).segment(
+        "sam", checkpoint=Painter(), boxes=[(*low, *high)], device="cpu"
+    )
+    assert segmented._lazy is (chunks is not None)
+    labels = np.asarray(segmented.labels.data)
+    assert segmented.n_regions == 2
+    rows, columns = np.nonzero(labels == 2)
+    found = [rows.min(), rows.max(), columns.min(), columns.max()]
+    np.testing.assert_allclose(found, [60, 119, 80, 159], atol=3)
+    seen = np.zeros(grid.shape, bool)
+    seen[20:180, 30:220] = True
+    np.testing.assert_array_equal(labels > 0, seen)
+    step = segmented.metadata.Processing.as_dictionary()["step_1"]
+    assert step["parameters"]["method"] == "sam"
+    assert step["parameters"]["checkpoint"] == "painter"
+    np.testing.assert_allclose(step["parameters"]["boxes"], [[*low, *high]])
+
+
+def test_every_signal_can_ask_a_checkpoint(sam_folder, capfd, monkeypatch):
+    from hyperspy_t2t.signals import _sam
+
+    monkeypatch.setattr(_sam, "DELAY", 0)
+    image = micrograph(IMAGE, GRID)
+    image.set_signal_type("")
+    options = {"checkpoint": sam_folder, "show_progressbar": True, "min_area": 0.5}
+    segmented = image.segment(method="sam", **options)
+    assert "segment:" in capfd.readouterr().err
+    expected = sam_regions(IMAGE, GRID, checkpoint=sam_folder, min_area=0.5)
+    np.testing.assert_array_equal(segmented.labels.data, expected.labels)
+    step = segmented.metadata.Processing.as_dictionary()["step_1"]
+    assert step["parameters"]["checkpoint"] == str(sam_folder)
+    image.segment(method="sam", **{**options, "show_progressbar": False})
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"method": "sam"}, TypeError, "Expected checkpoint.* got none"),
+        (
+            {"method": "sam", "checkpoint": "nowhere", "n_regions": 3},
+            TypeError,
+            "no n_regions with method='sam', got 3",
+        ),
+        (
+            {"points": [(1, 2)], "device": "cpu"},
+            TypeError,
+            "points, device with method='sam' only, got method='auto'",
+        ),
+        ({"method": "sam", "checkpoint": "nowhere"}, FileNotFoundError, "'nowhere'"),
+        ({"n_regions": 0}, ValueError, "whole number of at least 1, got 0"),
+        ({"n_regions": 2.5}, ValueError, "got 2.5"),
+    ],
+)
+def test_options_that_do_not_go_together(options, error, message):
+    with pytest.raises(error, match=message):
+        micrograph(IMAGE, GRID).segment(**options)

@@ -36,7 +36,7 @@ BAD = {
         TypeError, r"list of 2 signals: \[0\] 'Two layers'.*choose one",
     ),
     "stack": (
-        lambda c: hs.stack([c.image] * 3, show_progressbar=False).segment(),
+        lambda c: hs.stack([c.eager.segmented] * 3, show_progressbar=False).contours(),
         TypeError, r"navigation shape \(3,\).*s.inav\[0\]",
     ),
     "complex": (

@@ -29,7 +29,10 @@ LOSSES = {
     "isig": lambda s: s.isig[7],
     "isig point": lambda s: s.isig[7, 1.0],
 }
-LOST = {"segmented": "Segmentation.labels", "strain": "Source.image, Source.labels"}
+LOST = {
+    "segmented": "Segmentation.labels, Segmentation.confidence",
+    "strain": "Source.image, Source.labels",
+}
 
 
 def labels_of(signal):

@@ -1,0 +1,107 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Noise of an image with the texture of its materials, at every scale.
+
+What varies inside a region (counting noise, the speckle of an amorphous film) hides a
+border as far as it survives averaging along it and into the regions. That is told by
+two numbers: the standard deviation at a pixel, and the power per area at low
+frequencies S = ∫ covariance dA, from which the mean over an area A keeps the variance
+S / A. White noise smoothed with a Gaussian σ has S = 4π σ² × variance; a texture of
+longer range has more.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+_FEWEST = 60.0
+"""Independent samples of an octave needed to measure it, in an image and in a class."""
+_CLASSES = 100
+"""Largest number of classes of grey level whose noise is measured each on its own."""
+_RAYLEIGH = float(np.sqrt(-2 * np.log(0.8)))
+"""20th percentile of the slope over its standard deviation along one direction."""
+_WHITE = 1 / 4 + 1 / 64 - 2 / 25
+"""Variance of a slope of G(σ) − G(2σ) of white noise, in units of S / 2π σ⁴."""
+
+
+class Noise(NamedTuple):
+    """Noise of a smoothed image at each pixel, shape (ny, nx) each."""
+
+    level: Array
+    """Standard deviation."""
+    power: Array
+    """Power per area at low frequencies, in squared grey levels times pixels²."""
+
+    @property
+    def reach(self) -> Array:
+        """σ in pixels of the Gaussian that gives white noise the same correlation."""
+        return np.sqrt(self.power / (4 * np.pi)) / self.level
+
+
+def image_noise(value: Array, white: Array, sigma: float, rest: Array) -> Noise:
+    """Noise and texture of a smoothed image, octave by octave.
+
+    Each octave is what a Gaussian of σ leaves and one of 2σ removes; its noise is
+    measured by the 20th percentile of its slope, which edges in less than half of
+    the image hardly change and to which a slow change of the grey level adds nothing.
+
+    Parameters
+    ----------
+    value
+        Grey levels smoothed with σ, shape (ny, nx); pixels of about the same grey
+        level have the same noise.
+    white
+        Standard deviation at each pixel of the white noise in it.
+    sigma
+        σ in pixels.
+    rest
+        The smoothed image without the regions that are known; without any, `value`.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    power = 4 * np.pi * (sigma * white) ** 2
+    excess, last = np.zeros_like(power), white**2
+    rank = np.argsort(value, axis=None, kind="stable")
+    width, pitch = sigma, 1
+    while value.size / (4 * np.pi * (2 * width) ** 2) > _FEWEST:
+        coarse = gaussian_filter(rest, np.sqrt(3) * width / pitch, truncate=3)
+        # Neighbours within the width tell the same.
+        some = rank[:: max(1, int(width))]
+        found = _octave(rest - coarse, some, width, pitch, value)
+        power = np.maximum(power, found)
+        now = found / (4 * np.pi * width**2)
+        if width > sigma:
+            excess += np.maximum(now - last / 4, 0)
+        last = np.maximum(now, last / 4)
+        width *= 2
+        finer = width / pitch <= 4
+        rest, pitch = (coarse, pitch) if finer else (coarse[::2, ::2], 2 * pitch)
+    return Noise(np.sqrt(white**2 + 2 * excess), power)
+
+
+def _octave(
+    band: Array,
+    rank: npt.NDArray[np.intp],
+    width: float,
+    pitch: int,
+    value: Array,
+) -> Array:
+    """Power per area of one octave at each pixel, by class of grey level.
+
+    `rank` are pixels in the order of their grey level.
+    """
+    slope = np.hypot(*np.gradient(band)) / pitch
+    rows, columns = np.unravel_index(rank, value.shape)
+    last = np.array(slope.shape) - 1
+    rows, columns = np.minimum([rows // pitch, columns // pitch], last[:, None])
+    near = slope[rows, columns]
+    samples = rank.size * max(1, int(width)) / (4 * np.pi * width**2)
+    parts = np.array_split(
+        np.arange(rank.size), int(np.clip(samples / _FEWEST, 1, _CLASSES))
+    )
+    levels = np.array([np.percentile(near[part], 20) for part in parts])
+    power = (levels / _RAYLEIGH) ** 2 * 2 * np.pi * width**4 / _WHITE
+    limits = value.ravel()[rank[[part[0] for part in parts[1:]]]]
+    return power[np.searchsorted(limits, value, side="right")]
