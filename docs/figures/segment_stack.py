@@ -47,4 +47,4 @@ for column, label in enumerate(regions.region_labels):
     if label > 1:
         axes[4].plot(areas[:, column], "o-", color=colours(label - 1), label=label)
 axes[4].set(xlabel="frame", ylabel="area (nm²)", xticks=range(4))
-axes[4].legend(title="label", fontsize="small")
+axes[4].legend(title="label", fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))

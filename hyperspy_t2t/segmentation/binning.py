@@ -28,7 +28,7 @@ def binned(image: Any, factor: int) -> npt.NDArray[np.float32]:
     """
     rows, columns = (size // factor for size in image.shape)
     result = np.empty((rows, columns), np.float32)
-    height = max(1, _STRIP // (factor * image.shape[1]))
+    height = _height(image, factor)
     for first in range(0, rows, height):
         last = min(first + height, rows)
         strip = np.asarray(image[first * factor : last * factor])
@@ -37,22 +37,34 @@ def binned(image: Any, factor: int) -> npt.NDArray[np.float32]:
     return result
 
 
+def _height(image: Any, factor: int) -> int:
+    """Rows of blocks in a strip; of a dask array whole chunks, if they are few."""
+    height = max(1, _STRIP // (factor * image.shape[1]))
+    if not isinstance(image, np.ndarray):
+        whole = int(np.lcm(image.chunks[0][0], factor)) // factor
+        height = height // whole * whole or height
+    return height
+
+
 def _block_means(strip: npt.NDArray, factor: int) -> Array:
     """Means of blocks of one strip whose sides are multiples of the factor."""
     if factor == 1:
         return np.where(np.isfinite(strip), strip, np.nan)
-    blocks = strip.reshape(
-        strip.shape[0] // factor, factor, strip.shape[1] // factor, factor
-    )
     kind = np.float64 if strip.dtype.kind == "f" and strip.itemsize > 4 else np.float32
     with np.errstate(invalid="ignore", over="ignore"):
-        mean = blocks.mean(axis=(1, 3), dtype=kind)
+        mean = _block_sums(strip, factor, kind) / kind(factor**2)
     if strip.dtype.kind != "f" or np.isfinite(mean).all():
         return mean
-    finite = np.isfinite(blocks)
-    count = finite.sum(axis=(1, 3))
-    total = np.where(finite, blocks, 0).sum(axis=(1, 3), dtype=kind)
+    finite = np.isfinite(strip)
+    count = _block_sums(finite, factor, np.intp)
+    total = _block_sums(np.where(finite, strip, 0), factor, kind)
     return np.where(2 * count >= factor**2, total / np.maximum(count, 1), np.nan)
+
+
+def _block_sums(strip: npt.NDArray, factor: int, kind: type) -> npt.NDArray:
+    """Sums over blocks: first of whole rows, which lie together in memory."""
+    rows = strip.reshape(-1, factor, strip.shape[1]).sum(axis=1, dtype=kind)
+    return rows.reshape(len(rows), -1, factor).sum(axis=2)
 
 
 def binned_grid(grid: ImageGrid, factor: int) -> ImageGrid:

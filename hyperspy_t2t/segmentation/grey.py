@@ -13,6 +13,7 @@ goes on at both sides, as that of a wedge or of the illumination, is none.
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.segmentation.illumination import common_illumination
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
 from hyperspy_t2t.segmentation.noise import image_noise
 from hyperspy_t2t.segmentation.relaxation import relaxed
@@ -26,7 +27,7 @@ from hyperspy_t2t.segmentation.steps import (
 
 Array = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.intp]
-_COST = 0.35
+_COST = 0.45
 """Smallest cost of a merger that stops it, per pixel of border, in noise units: above
 what a watershed of pure noise leaves."""
 _SLOPE = 0.5
@@ -63,7 +64,7 @@ def grey_regions(
     labels, smoothed
         Labels 1 … n, shape (ny, nx), and the image they were found in.
     """
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter, maximum_filter
     from skimage.measure import label
     from skimage.segmentation import watershed
 
@@ -75,12 +76,20 @@ def grey_regions(
     fine = gaussian_filter(image, texture) if texture > 0.5 else image
     # Of a smaller one no lattice could be told.
     smallest = max(smallest, (3 * smooth.sigma) ** 2, (5 * texture) ** 2)
-    white, rest = smooth.noise, smooth.value
+    raw, white, bare, light = smooth.value, smooth.noise, fine, None
+    rest = raw
     for _ in range(_PASSES):
-        noise = image_noise(smooth.value, white, smooth.sigma, rest)
-        smooth = smooth._replace(noise=noise.level, reach=noise.reach)
+        noise = image_noise(raw, white, smooth.sigma, rest)
+        gain = 1.0 if light is None else light.gain
+        smooth = smooth._replace(noise=noise.level / gain, reach=noise.reach)
         labels = _divided(basins, fine, slope, smooth, texture, smallest, faintest)
-        rest = smooth.value - region_planes(labels, smooth.value)
+        edge = 2 * int(np.ceil(3 * np.hypot(smooth.sigma, smooth.blur))) + 1
+        inside = ~maximum_filter(at_borders(labels), edge)
+        light = common_illumination(raw, labels, inside)
+        fine, value = light.removed(bare), light.removed(raw)
+        smooth = smooth._replace(value=value)
+        slope = np.hypot(*np.gradient(value)).astype(np.float32)
+        rest = (value - region_planes(labels, value)) * light.gain
     if smooth.sigma > 1.2 * max(1.0, texture):
         across = steps_across(smooth.value, smooth.sigma, 1.5)
         labels = relaxed(labels, fine, smooth.noise, smooth.sigma)
@@ -92,14 +101,14 @@ def grey_regions(
 def _divided(basins, fine, slope, smooth, texture, smallest, faintest):
     across = steps_across(smooth.value, smooth.sigma, 1.5)
     # Pixels within a blurred edge tell little about either side.
-    blurred = 2 * max(1.0, texture) * slope
+    blurred = 2 * max(1.0, texture, smooth.blur) * slope
     power = 4 * np.pi * (smooth.reach * smooth.noise) ** 2
     weight = 1 / (power + blurred**2)
     start = _by_cost(basins, fine, weight, across, smooth, faintest)
     for factor in (1.0, 1.5, 2.0):
         test = StepTest(smooth, factor * faintest)
         labels = merge_without_step(start, fine, weight, slope, test)
-        labels = without_thin(labels, across, slope, smooth.sigma)
+        labels = without_thin(labels, across, slope, smooth)
         labels = without_small(labels, across, smallest)
         if labels.max() <= _CROWDED:
             break
@@ -180,12 +189,12 @@ def _residual(sums: Array, prior: float) -> Array:
 
 
 def without_thin(
-    labels: Labels, across: tuple[Array, Array], slope: Array, sigma: float
+    labels: Labels, across: tuple[Array, Array], slope: Array, smooth: Smoothed
 ) -> Labels:
     """Regions given up that lie within one blurred edge.
 
-    Those nowhere deeper than σ, and those nowhere deeper than 2 σ whose grey level
-    lies between those at their two sides.
+    Those nowhere deeper than σ, and those nowhere deeper than 2 σ, or 1.5 times the
+    width of edges, whose grey level lies between those at their two sides.
     """
     from scipy.ndimage import distance_transform_edt, maximum
     from skimage.segmentation import watershed
@@ -198,7 +207,9 @@ def without_thin(
     depth = np.asarray(maximum(distance_transform_edt(~edge) + 1, labels, index))
     found = borders(labels, across)
     flank = between(found.first, found.second, found.step[:, 0], len(index))
-    keep = depth > np.where(flank, 2 * sigma + 0.5, sigma + 0.01)
+    sigma = smooth.sigma
+    within = max(2 * sigma, 1.5 * float(np.hypot(sigma, smooth.blur))) + 0.5
+    keep = depth > np.where(flank, within, sigma + 0.01)
     if keep[1:].all() or not keep[1:].any():
         return labels
     return watershed(slope, np.where(keep[labels], labels, 0)).astype(np.intp)

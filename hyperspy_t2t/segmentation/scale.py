@@ -28,6 +28,8 @@ class Smoothed(NamedTuple):
     """Standard deviation of the noise left at each pixel, shape (ny, nx)."""
     range: float
     """Range of grey levels, without the rarest."""
+    blur: float = 0.0
+    """Standard deviation in pixels with which edges are blurred in the image itself."""
     reach: Array | float = 0.0
     """σ in pixels of the Gaussian that gives white noise the range of this noise."""
 
@@ -55,10 +57,13 @@ def smoothed(image: Array, *, texture: float = 0.0) -> Smoothed:
         span = np.ptp(np.percentile(_flattened(value), [0.5, 99.5]))
         # Of noise alone the percentiles span 5.15 standard deviations.
         clear = span > (_RANGE_TO_NOISE + 5.15) * np.median(noise)
-        if clear and _sharpness(value, sigma) > _SHARP:
+        sharpness = _sharpness(value, sigma) if clear else 1.0
+        if clear and sharpness > _SHARP:
             break
     spread = float(np.ptp(np.percentile(value, [0.1, 99.9])))
-    return Smoothed(value, sigma, np.maximum(noise, 1e-3 * spread), spread)
+    blur = sigma * np.sqrt(1 / np.clip(sharpness, 0.1, 1) ** 2 - 1)
+    noise = np.maximum(noise, 1e-3 * spread)
+    return Smoothed(value, sigma, noise, spread, float(blur))
 
 
 def _sharpness(value: Array, sigma: float) -> float:

@@ -2,7 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """Micrograph: a calibrated image, where the chain starts."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
@@ -104,7 +104,7 @@ class Micrograph(PixelCompanions, Signal2D):
         hints = {"n_regions": n_regions, "min_area": min_area}
         sam = {"checkpoint": checkpoint, "points": points, "boxes": boxes,
                "point_labels": point_labels, "device": device}  # fmt: skip
-        _check_hints(n_regions, min_area)
+        _check_hints(method, n_regions, min_area)
         _sam.check_options(method, n_regions, sam)
         if self.axes_manager.navigation_dimension:
             given = {"method": method, **hints}
@@ -218,7 +218,12 @@ class Micrograph(PixelCompanions, Signal2D):
             )
 
 
-def _check_hints(n_regions: int | None, min_area: float | None) -> None:
+def _check_hints(method: str, n_regions: int | None, min_area: float | None) -> None:
+    if method not in get_args(Method):
+        raise ValueError(
+            "Expected a segmentation method among "
+            f"{', '.join(get_args(Method))}; got {method!r}."
+        )
     if min_area is not None and not min_area > 0:
         raise ValueError(f"Expected min_area above 0 nm², got {min_area}.")
     if n_regions is not None and (n_regions != int(n_regions) or n_regions < 1):

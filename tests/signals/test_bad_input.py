@@ -53,7 +53,7 @@ BAD = {
     ),
     "method": (
         lambda c: c.image.segment("kmeans"),
-        ValueError, "auto, threshold, lattice; got 'kmeans'",
+        ValueError, "auto, threshold, .*, sam; got 'kmeans'",
     ),
     "min_area": (
         lambda c: c.image.segment(min_area=-2),

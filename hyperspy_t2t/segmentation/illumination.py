@@ -1,0 +1,91 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Slow changes of the grey level that all regions share, fitted and removed.
+
+Uneven illumination, a thickness wedge and detector shading change the grey level
+v of every region in the same way: v = A(x, y) + [1 + M(x, y)] × (level of the region)
+with polynomials A and M of second order. Regions found before say where the levels
+jump; the polynomials follow from what varies inside them, by least squares.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.integer]
+_SAMPLES = 20_000
+"""Pixels used in the fit."""
+_FEWEST = 100
+"""Fewest pixels to fit."""
+_STEEPEST = 0.8
+"""Largest |M|: a fit beyond it has found something else."""
+_SPREAD = 0.2
+"""Spread of the levels over their mean from which a factor can be told from a sum."""
+
+
+class Illumination(NamedTuple):
+    """Slow change of the grey level, shape (ny, nx) each."""
+
+    add: Array
+    """A, in grey levels."""
+    gain: Array
+    """1 + M."""
+
+    def removed(self, image: Array) -> Array:
+        """The image without it."""
+        return (image - self.add) / self.gain
+
+
+def common_illumination(
+    value: Array, labels: Labels, inside: npt.NDArray[np.bool_]
+) -> Illumination:
+    """The slow change that the regions of an image share.
+
+    Parameters
+    ----------
+    value
+        Grey levels, shape (ny, nx).
+    labels
+        Regions, 0 and above, same shape.
+    inside
+        Pixels away from the blurred borders of regions, to which the fit is made.
+    """
+    terms = _terms(value.shape)
+    none = Illumination(np.zeros(value.shape), np.ones(value.shape))
+    some = np.flatnonzero(inside)
+    some = some[:: max(1, len(some) // _SAMPLES)]
+    if len(some) < _FEWEST:
+        return none
+    index, sampled = labels.ravel()[some], terms.reshape(len(terms), -1)[:, some]
+    level = _means(index, value.ravel()[some])[index]
+    spread = np.abs(level - level.mean()).mean()
+    factor = spread > _SPREAD * abs(level.mean())
+    columns = [*sampled, *(sampled * level if factor else [])]
+    design = np.stack([_inside(column, index) for column in columns], axis=1)
+    fit = np.linalg.lstsq(design, _inside(value.ravel()[some], index), rcond=1e-6)[0]
+    add = np.tensordot(fit[: len(terms)], terms, 1)
+    if not factor:
+        return Illumination(add, none.gain)
+    times = np.tensordot(fit[len(terms) :], terms, 1)
+    return none if np.abs(times).max() > _STEEPEST else Illumination(add, 1 + times)
+
+
+def _terms(shape: tuple[int, int]) -> Array:
+    """x, y, x², xy, y² between −1 and 1, shape (5, ny, nx)."""
+    y, x = (np.linspace(-1, 1, size) for size in shape)
+    y, x = y[:, None], x[None]
+    return np.stack(np.broadcast_arrays(x + 0 * y, y + 0 * x, x**2 + 0 * y,
+                                        x * y, y**2 + 0 * x))  # fmt: skip
+
+
+def _means(labels: Labels, values: Array) -> Array:
+    """Mean of each label."""
+    flat = labels.ravel()
+    return np.bincount(flat, values.ravel()) / np.maximum(np.bincount(flat), 1)
+
+
+def _inside(values: Array, index: Labels) -> Array:
+    """Values less the mean of their region."""
+    return values - _means(index, values)[index]
