@@ -23,6 +23,8 @@ _LEVELS = np.geomspace(0.01, 100.0, 17)
 """Strengths up to which borders are removed, stage by stage."""
 _ROUNDS = 4
 """Passes over all borders before the next stage begins."""
+_SMALL = 0.05
+"""Size over that of a neighbour below which a region joins it without a look back."""
 
 
 Strength = Callable[["Borders", Array], tuple[Array, Array]]
@@ -142,32 +144,31 @@ def merged(found: Borders, sums: Array, strength: Strength) -> npt.NDArray[np.in
         for _ in range(rounds):
             weight, limit = strength(found, sums)
             weight = np.where(weight < limit, weight, np.inf)
-            join = _mutually_weakest(
-                found.first, found.second, weight, level, len(sums)
-            )
-            if not join.any():
-                break
-            target = np.arange(len(sums))
-            target[found.second[join]] = found.first[join]
+            target = _joined(found.first, found.second, weight, level, sums[:, 0])
             stays = target == np.arange(len(sums))
-            sums = sums.copy()
-            sums[found.first[join]] += sums[found.second[join]]
-            sums = sums[stays]
+            if stays.all():
+                break
             step = (np.cumsum(stays) - 1)[target]
+            sums = _added(step, sums, int(stays.sum()))
             new = step[new]
             found = _contracted(found, step)
     return new
 
 
 @njit(cache=True)
-def _mutually_weakest(
+def _joined(
     first: npt.NDArray[np.intp],
     second: npt.NDArray[np.intp],
     weight: Array,
     limit: float,
-    count: int,
-) -> npt.NDArray[np.bool_]:
-    """Borders below a limit that are the weakest of both of their regions."""
+    size: Array,
+) -> npt.NDArray[np.intp]:
+    """Label that each region takes when borders below a limit are removed.
+
+    A border goes if it is the weakest of both of its regions, or the weakest of one
+    that is so much smaller than the other that the other hardly changes.
+    """
+    count = len(size)
     weakest = np.full(count, -1)
     for k in range(len(first)):
         for region in (first[k], second[k]):
@@ -175,11 +176,36 @@ def _mutually_weakest(
             # Of equal borders the first in the list wins, for both regions alike.
             if best < 0 or weight[k] < weight[best]:
                 weakest[region] = k
-    join = np.zeros(len(first), np.bool_)
+    target = np.arange(count)
     for k in range(len(first)):
-        if weight[k] < limit:
-            join[k] = weakest[first[k]] == k and weakest[second[k]] == k
-    return join
+        if not weight[k] < limit:
+            continue
+        a, b = first[k], second[k]
+        of_a, of_b = weakest[a] == k, weakest[b] == k
+        if not (
+            (of_a and of_b)
+            or (of_a and size[a] < _SMALL * size[b])
+            or (of_b and size[b] < _SMALL * size[a])
+        ):
+            continue
+        while target[a] != a:
+            a = target[a]
+        while target[b] != b:
+            b = target[b]
+        target[max(a, b)] = min(a, b)
+    for region in range(count):
+        # Targets are smaller than what they replace: those before are settled.
+        target[region] = target[target[region]]
+    return target
+
+
+@njit(cache=True)
+def _added(step: npt.NDArray[np.intp], sums: Array, count: int) -> Array:
+    """Sums of the regions that become one."""
+    result = np.zeros((count, sums.shape[1]))
+    for region in range(len(step)):
+        result[step[region]] += sums[region]
+    return result
 
 
 def _contracted(found: Borders, step: npt.NDArray[np.intp]) -> Borders:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
-_SCALES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+_SCALES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 _RANGE_TO_NOISE = 8.0
 """Range of grey levels over noise that is wanted of the smoothed image."""
 _SHARP = 0.6
