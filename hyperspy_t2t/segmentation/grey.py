@@ -85,7 +85,7 @@ def grey_regions(
         labels = _divided(basins, fine, slope, smooth, texture, smallest, faintest)
         edge = 2 * int(np.ceil(3 * np.hypot(smooth.sigma, smooth.blur))) + 1
         inside = ~maximum_filter(at_borders(labels), edge)
-        light = common_illumination(raw, labels, inside)
+        light = common_illumination(raw, labels, inside, noise.power)
         fine, value = light.removed(bare), light.removed(raw)
         smooth = smooth._replace(value=value)
         slope = np.hypot(*np.gradient(value)).astype(np.float32)

@@ -21,8 +21,10 @@ _FEWEST = 100
 """Fewest pixels to fit."""
 _STEEPEST = 0.8
 """Largest |M|: a fit beyond it has found something else."""
-_SPREAD = 0.2
-"""Spread of the levels over their mean from which a factor can be told from a sum."""
+_SIGNIFICANT = 60.0
+"""Fall of χ² from which a fit of five terms is no chance."""
+_RIDGE = 1e-3
+"""Weight of the prior that there is no slow change."""
 
 
 class Illumination(NamedTuple):
@@ -39,9 +41,15 @@ class Illumination(NamedTuple):
 
 
 def common_illumination(
-    value: Array, labels: Labels, inside: npt.NDArray[np.bool_]
+    value: Array,
+    labels: Labels,
+    inside: npt.NDArray[np.bool_],
+    power: Array,
 ) -> Illumination:
     """The slow change that the regions of an image share.
+
+    Of a sum A and a factor 1 + M the one that explains more; none if it explains no
+    more than noise would.
 
     Parameters
     ----------
@@ -51,25 +59,45 @@ def common_illumination(
         Regions, 0 and above, same shape.
     inside
         Pixels away from the blurred borders of regions, to which the fit is made.
+    power
+        Noise of an area of one pixel, squared, at each pixel.
     """
-    terms = _terms(value.shape)
     none = Illumination(np.zeros(value.shape), np.ones(value.shape))
     some = np.flatnonzero(inside)
     some = some[:: max(1, len(some) // _SAMPLES)]
     if len(some) < _FEWEST:
         return none
+    terms = _terms(value.shape)
     index, sampled = labels.ravel()[some], terms.reshape(len(terms), -1)[:, some]
     level = _means(index, value.ravel()[some])[index]
-    spread = np.abs(level - level.mean()).mean()
-    factor = spread > _SPREAD * abs(level.mean())
-    columns = [*sampled, *(sampled * level if factor else [])]
-    design = np.stack([_inside(column, index) for column in columns], axis=1)
-    fit = np.linalg.lstsq(design, _inside(value.ravel()[some], index), rcond=1e-6)[0]
-    add = np.tensordot(fit[: len(terms)], terms, 1)
-    if not factor:
-        return Illumination(add, none.gain)
-    times = np.tensordot(fit[len(terms) :], terms, 1)
-    return none if np.abs(times).max() > _STEEPEST else Illumination(add, 1 + times)
+    rest = _inside(value.ravel()[some], index)
+    weight = np.count_nonzero(inside) / len(some) / power.ravel()[some]
+    best, found = _SIGNIFICANT, none
+    for own in (np.ones(len(some)), level):
+        columns = np.stack([_inside(one * own, index) for one in sampled], axis=1)
+        scale = np.sqrt((own**2).mean())
+        if scale <= 0:
+            continue
+        # Not further than what the regions let see of each term.
+        ridge = _RIDGE * scale * np.sqrt(len(some)) * np.eye(len(terms))
+        fit = np.linalg.lstsq(
+            np.concatenate([columns, ridge]),
+            np.concatenate([rest, np.zeros(len(terms))]),
+            rcond=None,
+        )[0]
+        left = rest - columns @ fit
+        explained = float((weight * (rest**2 - left**2)).sum())
+        field = np.tensordot(fit, terms, 1)
+        if own is level and np.abs(field).max() > _STEEPEST:
+            continue
+        if explained > best:
+            best = explained
+            found = (
+                Illumination(none.add, 1 + field)
+                if own is level
+                else Illumination(field, none.gain)
+            )
+    return found
 
 
 def _terms(shape: tuple[int, int]) -> Array:

@@ -18,6 +18,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.floating]
 _FEWEST = 60.0
 """Independent samples of an octave needed to measure it, in an image and in a class."""
+_AROUND = 11
+"""Side of the square, in samples 2 σ apart, whose usual noise is an upper limit."""
 _CLASSES = 100
 """Largest number of classes of grey level whose noise is measured each on its own."""
 _RAYLEIGH = float(np.sqrt(-2 * np.log(0.8)))
@@ -78,7 +80,29 @@ def image_noise(value: Array, white: Array, sigma: float, rest: Array) -> Noise:
         width *= 2
         finer = width / pitch <= 4
         rest, pitch = (coarse, pitch) if finer else (coarse[::2, ::2], 2 * pitch)
+    excess, power = (_around(values, sigma) for values in (excess, power))
+    power = np.maximum(power, 4 * np.pi * (sigma * white) ** 2)
     return Noise(np.sqrt(white**2 + 2 * excess), power)
+
+
+def _around(values: Array, sigma: float) -> Array:
+    """Values, or less where most of what lies around has less.
+
+    Pixels of a thin layer or of a blurred edge lie all within edges; what their grey
+    levels seem to have of noise is that of no area.
+    """
+    from scipy.ndimage import median_filter
+
+    pitch = max(1, int(2 * sigma))
+    coarse = values[pitch // 2 :: pitch, pitch // 2 :: pitch]
+    if min(coarse.shape) < _AROUND:
+        return values
+    usual = median_filter(coarse, _AROUND, mode="nearest")
+    rows, columns = (
+        np.minimum(np.arange(n) // pitch, m - 1)
+        for n, m in zip(values.shape, usual.shape, strict=True)
+    )
+    return np.minimum(values, usual[np.ix_(rows, columns)])
 
 
 def _octave(

@@ -16,7 +16,7 @@ from hyperspy_t2t.segmentation.scale import Smoothed
 
 Array = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.intp]
-_SHARP, _SOFT = 1.5, (4.0, 10.0)
+_SHARP, _SOFT = (1.5, 3.0), (4.0,)
 """Distances in σ to both sides of a border over which its step is taken."""
 _FAINTEST_SHARP, _FAINTEST_SOFT = 1 / 30, 1 / 10
 """Steps below this share of the range of grey levels are no borders."""
@@ -43,21 +43,24 @@ class StepTest:
     def across(self) -> tuple[Array, Array]:
         """Steps between neighbours in x and in y, for :func:`merging.borders`.
 
-        Six of each: over the sharp and the two soft distances in grey levels and in
-        units of their noise, in turn.
+        Two for each of the sharp and the soft distances: in grey levels and in units
+        of their noise, in turn.
         """
         steps = [
             _relative(
                 steps_across(self.smooth.value, self.smooth.sigma, d), self.smooth
             )
-            for d in (_SHARP, *_SOFT)
+            for d in (*_SHARP, *_SOFT)
         ]
         return tuple(np.concatenate(both) for both in zip(*steps, strict=True))
 
     def sharp(self, found: Borders, sums: Array) -> Array:
         """Strength of sharp steps, 1 where it is just enough."""
-        step = np.abs(found.mean_step[:, :2])
-        return self._enough(step, self._stretches(found, sums), _FAINTEST_SHARP)
+        step, stretches = np.abs(found.mean_step), self._stretches(found, sums)
+        return np.maximum.reduce([
+            self._enough(step[:, 2 * k : 2 * k + 2], stretches, _FAINTEST_SHARP)
+            for k in range(len(_SHARP))
+        ])  # fmt: skip
 
     def soft(self, found: Borders, sums: Array) -> Array:
         """Strength of soft steps between regions wide enough to have one.
@@ -69,7 +72,7 @@ class StepTest:
         level = sums[:, 1] / sums[:, 0]
         apart = np.abs(level[found.first] - level[found.second])
         best, stretches = np.zeros(len(step)), self._stretches(found, sums)
-        for column in (2, 4):
+        for column in range(2 * len(_SHARP), step.shape[1], 2):
             both = step[:, column : column + 2].copy()
             both[:, 0] = np.minimum(both[:, 0], apart)
             best = np.maximum(best, self._enough(both, stretches, _FAINTEST_SOFT))
@@ -124,7 +127,7 @@ def merge_without_step(
     sums = level_sums(labels, image, weight, test.smooth)
     is_sharp = test.sharp(found, sums) >= 1
     sharp[found.first[is_sharp]] = sharp[found.second[is_sharp]] = True
-    keep = sharp | ~between(found.first, found.second, found.step[:, 4], len(sharp))
+    keep = sharp | ~between(found.first, found.second, found.step[:, -2], len(sharp))
     if keep[1:].all() or not keep[1:].any():
         return labels
     return watershed(slope, np.where(keep[labels], labels, 0)).astype(np.intp)

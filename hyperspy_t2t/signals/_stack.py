@@ -111,7 +111,7 @@ def _divided(
 def frame_labels(
     image: np.ndarray, grid: ImageGrid, options: dict
 ) -> tuple[Packed, np.ndarray]:
-    """Labels of one frame and a small picture of it; no label if it has no grey levels."""
+    """Labels of one frame, none if it has no grey levels, and a small picture of it."""
     from hyperspy_t2t.segmentation.binning import binned, filled
     from hyperspy_t2t.segmentation.frame import valid_frame
     from hyperspy_t2t.segmentation.regions import find_regions
