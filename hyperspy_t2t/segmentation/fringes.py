@@ -1,12 +1,14 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""Amplitude of lattice fringes at each place of an image of any size.
+"""Amplitude and phase of lattice fringes at each place of an image of any size.
 
-The amplitude at the frequency f around R is |Σ_r G(R − r) w(r) [I(r) − B(r)]
-exp(−2πi f·r)| / Σ_r G(R − r) w(r), with a Gaussian G, weights w of 1 where there is
-data, and the smooth background B. It is the inverse transform of a small window of
-the image's spectrum, block by block of a large image; M. J. Hÿtch, Microsc.
-Microanal. Microstruct. 8 (1997) 41, https://doi.org/10.1051/mmm:199700801041300.
+The wave at the frequency f around R is Σ_r G(R − r) w(r) [I(r) − B(r)]
+exp(−2πi f·r) / Σ_r G(R − r) w(r), with a Gaussian G, weights w of 1 where there is
+data, and the smooth background B. Its modulus is half the amplitude of the fringes,
+the gradient of its phase 2π times how far their local frequency lies from f. It is
+the inverse transform of a small window of the image's spectrum, block by block of a
+large image; M. J. Hÿtch, Microsc. Microanal. Microstruct. 8 (1997) 41,
+https://doi.org/10.1051/mmm:199700801041300.
 """
 
 from collections.abc import Iterator
@@ -17,29 +19,38 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
-_BLOCK = 2048
-"""Side in pixels of what is transformed at once."""
+_BLOCK = 2560
+"""Largest side in pixels of what is transformed at once, without its margins."""
 _REACH = 4.0
 """Half-width of the Gaussian, in standard deviations, that blocks overlap by."""
 
 
+class _Spectrum(NamedTuple):
+    """Half of a block's spectrum, as `rfft2` gives it, and the block's shape."""
+
+    values: npt.NDArray[np.complex64]
+    shape: tuple[int, int]
+
+
 class FringeMaps(NamedTuple):
-    """Fringe amplitudes on every `pitch`-th pixel in both directions."""
+    """Waves of fringes on every `pitch`-th pixel in both directions."""
 
     pitch: int
-    amplitude: Array
-    """Half the amplitude in grey levels, shape (frequencies, ny, nx), float32."""
+    sigma: float
+    """Standard deviation in pixels of the Gaussian they are seen through."""
+    wave: npt.NDArray[np.complex64]
+    """Half the amplitude in grey levels, and phase, shape (frequencies, ny, nx)."""
 
 
 def fringe_maps(
     image: Any,
     frequencies: Array,
     *,
-    sigma: float,
+    sigmas: tuple[float, ...],
     background: Array,
     binning: int,
-) -> FringeMaps:
-    """Maps of the amplitude of an image at several frequencies.
+) -> tuple[FringeMaps, ...]:
+    """Waves of an image at several frequencies, through one or more Gaussians.
 
     Parameters
     ----------
@@ -48,24 +59,51 @@ def fringe_maps(
         finite have no weight.
     frequencies
         (fx, fy) in periods per pixel, shape (n, 2).
-    sigma
-        Standard deviation of the Gaussian in pixels.
+    sigmas
+        Standard deviations of the Gaussians in pixels, the smallest first.
     background
         Smooth grey levels of the image on a grid of `binning` pixels.
     """
-    pitch = _smooth_number(int(sigma / 2))
-    margin = pitch * int(np.ceil(_REACH * sigma / pitch))
-    shape = tuple(-(-size // pitch) for size in image.shape)
-    maps = np.zeros((len(frequencies), *shape), np.float32)
-    for part, target in _blocks(image.shape, pitch):
+    finest = _smooth_number(int(sigmas[0] / 2))
+    # All grids are parts of one, so that they can share the blocks.
+    pitches = [finest * _smooth_number(int(s / 2 / finest)) for s in sigmas]
+    pitch = int(np.lcm.reduce(pitches))
+    margin = pitch * int(np.ceil(_REACH * max(sigmas) / pitch))
+    maps = [
+        FringeMaps(step, sigma, np.zeros(
+            (len(frequencies), *(-(-size // step) for size in image.shape)),
+            np.complex64,
+        ))
+        for step, sigma in zip(pitches, sigmas, strict=True)
+    ]  # fmt: skip
+    for part in _blocks(image.shape, pitch):
         padded, weight = _padded(image, part, margin, pitch, background, binning)
-        count = tuple(t.stop - t.start for t in target)
-        inner = tuple(slice(margin // pitch, margin // pitch + n) for n in count)
-        cover = next(_windowed(weight, np.zeros((1, 2)), sigma, pitch))[inner]
-        cover = np.maximum(cover, 1e-3)
-        for index, wave in enumerate(_windowed(padded, frequencies, sigma, pitch)):
-            maps[(index, *target)] = wave[inner] / cover
-    return FringeMaps(pitch, maps)
+        origin = np.array([cut.start - margin for cut in part])
+        for found in maps:
+            _fill(found, frequencies, padded, weight, origin, margin, part)
+    return tuple(maps)
+
+
+def _fill(
+    found: FringeMaps,
+    frequencies: Array,
+    padded: _Spectrum,
+    weight: _Spectrum,
+    origin: npt.NDArray[np.intp],
+    margin: int,
+    part: tuple[slice, slice],
+) -> None:
+    """Samples of one block; the block and its weights as spectra."""
+    step = found.pitch
+    target = tuple(slice(cut.start // step, -(-cut.stop // step)) for cut in part)
+    inner = tuple(
+        slice(margin // step, margin // step + t.stop - t.start) for t in target
+    )
+    still = _windowed(weight, np.zeros((1, 2)), found.sigma, step, origin)
+    cover = np.maximum(np.abs(next(still))[inner], np.float32(1e-3))
+    waves = _windowed(padded, frequencies, found.sigma, step, origin)
+    for index, wave in enumerate(waves):
+        found.wave[(index, *target)] = wave[inner] / cover
 
 
 def _smooth_number(largest: int) -> int:
@@ -76,23 +114,17 @@ def _smooth_number(largest: int) -> int:
     return next(n for n in candidates if next_fast_len(n, real=True) == n)
 
 
-def _blocks(
-    shape: tuple[int, int], pitch: int
-) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    """Blocks of pixels that begin on the grid, and the samples within each."""
-    side = pitch * max(1, _BLOCK // pitch)
+def _blocks(shape: tuple[int, int], pitch: int) -> Iterator[tuple[slice, slice]]:
+    """Blocks of pixels that begin on the grid."""
     axes = []
     for size in shape:
-        starts = range(0, size, side)
+        # Of equal size: a narrow last one costs as much as its margins.
+        count = -(-size // _BLOCK)
+        side = pitch * -(-size // (count * pitch))
         axes.append([
-            (
-                slice(start, min(start + side, size)),
-                slice(start // pitch, -(-min(start + side, size) // pitch)),
-            )
-            for start in starts
+            slice(start, min(start + side, size)) for start in range(0, size, side)
         ])  # fmt: skip
-    for (rows, y), (columns, x) in product(*axes):
-        yield (rows, columns), (y, x)
+    yield from product(*axes)
 
 
 def _padded(
@@ -102,13 +134,12 @@ def _padded(
     pitch: int,
     background: Array,
     binning: int,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """A block less its background with what surrounds it, 0 beyond the image.
+) -> tuple[_Spectrum, _Spectrum]:
+    """Spectra of a block less its background with what surrounds it, and of its weights.
 
-    Its sides are multiples of `pitch` that transform fast. The second array is 1
-    where there is data.
+    Beyond the image it is 0. Its sides are multiples of `pitch` that transform fast.
     """
-    from scipy.fft import next_fast_len
+    from scipy.fft import next_fast_len, rfft2
 
     sides, wanted, place = [], [], []
     for cut, size in zip(part, image.shape, strict=True):
@@ -128,16 +159,26 @@ def _padded(
     padded, weight = np.zeros((2, *sides), np.float32)
     padded[tuple(place)] = np.where(valid, block, 0)
     weight[tuple(place)] = valid
-    return padded, weight
+    return tuple(
+        _Spectrum(rfft2(values, workers=-1), padded.shape)
+        for values in (padded, weight)
+    )
 
 
 def _windowed(
-    block: npt.NDArray[np.float32], frequencies: Array, sigma: float, pitch: int
-) -> Iterator[npt.NDArray[np.float32]]:
-    """Local amplitude on every `pitch`-th pixel, one frequency after the other."""
+    block: _Spectrum,
+    frequencies: Array,
+    sigma: float,
+    pitch: int,
+    origin: npt.NDArray[np.intp],
+) -> Iterator[npt.NDArray[np.complex64]]:
+    """Local wave on every `pitch`-th pixel, one frequency after the other.
+
+    Its phase is that of exp(2πi f·r) at pixels counted from the image's first one,
+    `origin` pixels before the block's.
+    """
     from scipy import fft
 
-    spectrum = fft.rfft2(block, workers=-1)
     shape = np.array(block.shape)
     count = shape // pitch
     for fx, fy in frequencies:
@@ -146,11 +187,19 @@ def _windowed(
             c + np.fft.fftfreq(n, 1 / n).astype(int)
             for c, n in zip(centre, count, strict=True)
         )
-        window = _gathered(spectrum, rows, columns, block.shape)
+        window = _gathered(block, rows, columns)
         window = window * _gaussian(rows / shape[0] - fy, sigma)[:, None]
         window = window * _gaussian(columns / shape[1] - fx, sigma)[None]
         wave = fft.ifft2(window.astype(np.complex64), workers=-1)
-        yield np.abs(wave) / np.float32(pitch**2)
+        # From the nearest frequency of the transform to the one asked for.
+        turn = [
+            np.exp(2j * np.pi * ((c / size - f) * pitch * np.arange(n) - f * start))
+            for c, size, f, n, start in zip(
+                centre, shape, (fy, fx), count, origin, strict=True
+            )
+        ]
+        wave *= (turn[0] / pitch**2).astype(np.complex64)[:, None]
+        yield wave * turn[1].astype(np.complex64)
 
 
 def _gaussian(frequency: Array, sigma: float) -> Array:
@@ -159,12 +208,10 @@ def _gaussian(frequency: Array, sigma: float) -> Array:
 
 
 def _gathered(
-    spectrum: npt.NDArray[np.complex64],
-    rows: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
-    shape: tuple[int, int],
+    block: _Spectrum, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.complex64]:
     """Values of a full spectrum at rows × columns, of which `rfft2` keeps half."""
+    spectrum, shape = block.values, block.shape
     rows, columns = rows % shape[0], columns % shape[1]
     mirrored = columns > shape[1] // 2
     values = np.empty((len(rows), len(columns)), np.complex64)

@@ -21,6 +21,7 @@ from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
 from hyperspy_t2t.segmentation.steps import (
     StepTest,
     between,
+    edge_pieces,
     merge_without_step,
     steps_across,
 )
@@ -85,7 +86,7 @@ def grey_regions(
         labels = _divided(basins, fine, slope, smooth, texture, smallest, faintest)
         edge = 2 * int(np.ceil(3 * np.hypot(smooth.sigma, smooth.blur))) + 1
         inside = ~maximum_filter(at_borders(labels), edge)
-        light = common_illumination(raw, labels, inside, noise.power)
+        light = common_illumination(raw, labels, inside, noise)
         fine, value = light.removed(bare), light.removed(raw)
         smooth = smooth._replace(value=value)
         slope = np.hypot(*np.gradient(value)).astype(np.float32)
@@ -105,10 +106,13 @@ def _divided(basins, fine, slope, smooth, texture, smallest, faintest):
     power = 4 * np.pi * (smooth.reach * smooth.noise) ** 2
     weight = 1 / (power + blurred**2)
     start = _by_cost(basins, fine, weight, across, smooth, faintest)
+    start = np.unique(start, return_inverse=True)[1].reshape(start.shape) + 1
+    width = float(np.hypot(smooth.sigma, smooth.blur))
+    start = relaxed(start, fine, smooth.noise, min(width, 2 * smooth.sigma))
     for factor in (1.0, 1.5, 2.0):
         test = StepTest(smooth, factor * faintest)
         labels = merge_without_step(start, fine, weight, slope, test)
-        labels = without_thin(labels, across, slope, smooth)
+        labels = without_thin(labels, across, slope, smooth.sigma)
         labels = without_small(labels, across, smallest)
         if labels.max() <= _CROWDED:
             break
@@ -189,12 +193,12 @@ def _residual(sums: Array, prior: float) -> Array:
 
 
 def without_thin(
-    labels: Labels, across: tuple[Array, Array], slope: Array, smooth: Smoothed
+    labels: Labels, across: tuple[Array, Array], slope: Array, sigma: float
 ) -> Labels:
     """Regions given up that lie within one blurred edge.
 
-    Those nowhere deeper than σ, and those nowhere deeper than 2 σ, or 1.5 times the
-    width of edges, whose grey level lies between those at their two sides.
+    Those nowhere deeper than σ; those nowhere deeper than 2 σ whose grey level lies
+    between those at their two sides; and pieces of an edge up to 4 σ deep.
     """
     from scipy.ndimage import distance_transform_edt, maximum
     from skimage.segmentation import watershed
@@ -207,9 +211,9 @@ def without_thin(
     depth = np.asarray(maximum(distance_transform_edt(~edge) + 1, labels, index))
     found = borders(labels, across)
     flank = between(found.first, found.second, found.step[:, 0], len(index))
-    sigma = smooth.sigma
-    within = max(2 * sigma, 1.5 * float(np.hypot(sigma, smooth.blur))) + 0.5
-    keep = depth > np.where(flank, within, sigma + 0.01)
+    shallow = np.where(flank, 2 * sigma + 0.5, sigma + 0.01)
+    shallow[edge_pieces(found, flank)] = 4 * sigma
+    keep = depth > shallow
     if keep[1:].all() or not keep[1:].any():
         return labels
     return watershed(slope, np.where(keep[labels], labels, 0)).astype(np.intp)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.segmentation.noise import Noise
+
 Array = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
 _SAMPLES = 20_000
@@ -21,8 +23,12 @@ _FEWEST = 100
 """Fewest pixels to fit."""
 _STEEPEST = 0.8
 """Largest |M|: a fit beyond it has found something else."""
+_WIDE = 0.3
+"""Smallest share of the image that the fit is made to."""
 _SIGNIFICANT = 60.0
 """Fall of χ² from which a fit of five terms is no chance."""
+_ADEQUATE = 0.1
+"""Largest sum of squares left above that of noise, over what a fit explains."""
 _RIDGE = 1e-3
 """Weight of the prior that there is no slow change."""
 
@@ -44,12 +50,13 @@ def common_illumination(
     value: Array,
     labels: Labels,
     inside: npt.NDArray[np.bool_],
-    power: Array,
+    noise: Noise,
 ) -> Illumination:
     """The slow change that the regions of an image share.
 
     Of a sum A and a factor 1 + M the one that explains more; none if it explains no
-    more than noise would.
+    more than noise would, or if it leaves much that is no noise: then regions vary
+    in other ways, or have not been found.
 
     Parameters
     ----------
@@ -59,19 +66,20 @@ def common_illumination(
         Regions, 0 and above, same shape.
     inside
         Pixels away from the blurred borders of regions, to which the fit is made.
-    power
-        Noise of an area of one pixel, squared, at each pixel.
+    noise
+        Of `value`.
     """
     none = Illumination(np.zeros(value.shape), np.ones(value.shape))
     some = np.flatnonzero(inside)
-    some = some[:: max(1, len(some) // _SAMPLES)]
-    if len(some) < _FEWEST:
+    if len(some) < max(_WIDE * inside.size, _FEWEST):
         return none
+    some = some[:: max(1, len(some) // _SAMPLES)]
     terms = _terms(value.shape)
     index, sampled = labels.ravel()[some], terms.reshape(len(terms), -1)[:, some]
     level = _means(index, value.ravel()[some])[index]
     rest = _inside(value.ravel()[some], index)
-    weight = np.count_nonzero(inside) / len(some) / power.ravel()[some]
+    weight = np.count_nonzero(inside) / len(some) / noise.power.ravel()[some]
+    usual = (noise.level.ravel()[some] ** 2).sum()
     best, found = _SIGNIFICANT, none
     for own in (np.ones(len(some)), level):
         columns = np.stack([_inside(one * own, index) for one in sampled], axis=1)
@@ -87,6 +95,9 @@ def common_illumination(
         )[0]
         left = rest - columns @ fit
         explained = float((weight * (rest**2 - left**2)).sum())
+        unexplained = (left**2).sum() - usual
+        if unexplained > _ADEQUATE * (rest**2 - left**2).sum():
+            continue
         field = np.tensordot(fit, terms, 1)
         if own is level and np.abs(field).max() > _STEEPEST:
             continue

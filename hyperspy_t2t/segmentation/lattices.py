@@ -1,44 +1,88 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""Where in an image which lattice is: maps of fringe amplitude, grouped."""
+"""Where in an image which lattice is.
+
+Fringes are measured twice. Through a wide Gaussian, in which the frequencies of
+different lattices are apart: which lattice is the strongest, and where its local
+frequency makes a step. Through a narrow one: where any lattice ends. A Gaussian sees
+half of the amplitude at the border of a crystal, however wide it is.
+"""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.segmentation.fringes import fringe_maps
+from hyperspy_t2t.segmentation.distortion import distorted_parts
+from hyperspy_t2t.segmentation.fringes import FringeMaps, fringe_maps
 
 Array = npt.NDArray[np.floating]
+Members = npt.NDArray[np.intp]
 PERIODS = 3.0
-"""Standard deviation, in longest periods, of the Gaussian lattices are seen through."""
+"""σ, in longest periods, of the Gaussian that tells lattices apart."""
+_FINE = 1.25
+"""σ, in longest periods, of the Gaussian that shows where a lattice ends."""
 SEEN = 0.3
-"""Share of a lattice's plateau below which there is no lattice."""
+"""Share of a lattice's plateau below which it is not told which lattice it is."""
+_FAINT = 0.1
+"""Share of the plateau below which there is no lattice."""
+_RELATED = 0.35
+"""Distance of frequencies, times σ, that one local frequency may bridge."""
+_CONTROLS = 4
+"""Frequencies at which the noise is measured."""
+_INSIDE = 1.75
+"""Distance from a border, in σ, at which a lattice has its full amplitude."""
+
+
+class Lattice(NamedTuple):
+    """Frequencies seen in the same places."""
+
+    members: Members
+    """Indices of the frequencies."""
+    plateau: float
+    """Root mean square of their amplitudes where the lattice is strong."""
+    texture: float
+    """Power of noise and texture at these frequencies over that at the controls."""
 
 
 class LatticeMap(NamedTuple):
-    """How strong each lattice is at each place."""
+    """How strong each lattice is at each place, and where there is one."""
 
     strength: Array
     """Amplitude relative to the lattice's plateau, shape (lattices, ny, nx)."""
+    presence: Array
+    """Amplitude of all lattices relative to that further inside, shape (ny, nx)."""
     pitch: int
     """Pixels of the image from one sample to the next, the first at pixel 0."""
     sigma: float
-    """Standard deviation in pixels of the Gaussian they are seen through."""
+    """σ in pixels of the Gaussian lattices are told apart with."""
+    fine_sigma: float
+    """σ in pixels of the Gaussian `presence` is seen through."""
 
     def on(self, shape: tuple[int, int], binning: int) -> Array:
         """Strengths at the pixels of an image binned by `binning`, interpolated."""
-        from scipy.ndimage import map_coordinates
-
-        place = [
-            (np.arange(size) * binning + (binning - 1) / 2) / self.pitch
-            for size in shape
-        ]
-        mesh = np.meshgrid(*place, indexing="ij")
         return np.stack([
-            map_coordinates(one, mesh, order=1, mode="nearest")
-            for one in self.strength
+            interpolated(one, self.pitch, shape, binning) for one in self.strength
         ])  # fmt: skip
+
+    def presence_on(self, shape: tuple[int, int], binning: int) -> Array:
+        """Presence at the pixels of an image binned by `binning`, interpolated."""
+        return interpolated(self.presence, self.pitch, shape, binning)
+
+
+def interpolated(
+    values: Array, pitch: int, shape: tuple[int, int], binning: int
+) -> Array:
+    """Samples on every `pitch`-th pixel at the pixels of a binned image, linearly."""
+    result = values
+    for axis, size in enumerate(shape):
+        place = (np.arange(size) * binning + (binning - 1) / 2) / pitch
+        place = np.clip(place, 0, values.shape[axis] - 1)
+        low = np.minimum(place.astype(int), max(values.shape[axis] - 2, 0))
+        share = (place - low).reshape(-1, 1) if axis == 0 else place - low
+        high = np.minimum(low + 1, values.shape[axis] - 1)
+        result = result.take(low, axis) * (1 - share) + result.take(high, axis) * share
+    return result
 
 
 def usable(frequencies: Array) -> Array:
@@ -50,11 +94,11 @@ def usable(frequencies: Array) -> Array:
 def lattice_map(
     image: Any, frequencies: Array, *, background: Array, binning: int
 ) -> LatticeMap | None:
-    """Strength of the lattices whose frequencies were met in an image.
+    """Lattices of an image whose frequencies were met in it.
 
-    Frequencies seen in the same places belong to one lattice. A lattice is seen
-    where it exceeds four times the noise, which is measured at control frequencies
-    away from the lattices'.
+    Frequencies seen in the same places belong to one lattice; one whose local
+    frequency makes a step becomes two. A lattice is seen where it exceeds four times
+    the noise, which is measured at control frequencies away from the lattices'.
 
     Parameters
     ----------
@@ -70,58 +114,181 @@ def lattice_map(
     LatticeMap or None
         None if no lattice is seen anywhere.
     """
-    sigma = PERIODS / np.linalg.norm(frequencies, axis=1).min()
-    controls = _control_frequencies(frequencies)
-    maps = fringe_maps(
+    longest = 1 / np.linalg.norm(frequencies, axis=1).min()
+    fine, coarse = fringe_maps(
         image,
-        np.concatenate([frequencies, controls]),
-        sigma=sigma,
+        np.concatenate([frequencies, control_frequencies(frequencies)]),
+        sigmas=(max(_FINE * longest, 2.0 * binning), PERIODS * longest),
         background=background,
         binning=binning,
     )
-    amplitude = maps.amplitude[: len(frequencies)]
-    # Robust, since a control may be a frequency of some small region.
-    floor = 4 * float(np.median(maps.amplitude[len(frequencies) :]))
-    strength = []
-    for members in _groups(amplitude, floor):
-        # The root mean square weighs strong frequencies more.
-        combined = np.sqrt((amplitude[members] ** 2).mean(axis=0))
+    noise = noise_power(coarse)
+    amplitude = np.abs(coarse.wave[:-_CONTROLS])
+    floor = 4 * float(np.sqrt(np.median(noise)))
+    groups, strength = [], []
+    for members in _groups(amplitude, floor, frequencies, _RELATED / coarse.sigma):
+        combined = _combined(amplitude[members], noise)
+        if not (combined > floor).any():
+            continue
+        texture = _texture(amplitude[members], noise)
+        combined = _combined(amplitude[members], texture * noise)
+        # Robust, since a control may be a frequency of some small region.
         above = combined > floor
         if above.mean() < 0.002:
             continue
         # Of what is clearly lattice: a faint halo may cover more of the image.
         plateau = np.percentile(combined[above & (combined > 0.3 * combined.max())], 80)
+        groups.append(Lattice(members, float(plateau), texture))
         strength.append(np.where(above, combined / plateau, 0.0))
-    return LatticeMap(np.stack(strength), maps.pitch, sigma) if strength else None
+    if not groups:
+        return None
+    here = interpolated(noise, coarse.pitch, fine.wave.shape[1:], fine.pitch)
+    here *= (coarse.sigma / fine.sigma) ** 2
+    presence, seen = _presence(fine, here, groups)
+    strength = _divided(np.stack(strength), coarse, fine, noise, frequencies, groups)
+    return LatticeMap(strength, presence, fine.pitch, coarse.sigma, seen)
 
 
-def lattice_classes(strength: Array, sigma: float) -> npt.NDArray[np.intp]:
-    """The lattice of each pixel, 1 … n, or 0 where there is none.
+def noise_power(maps: FringeMaps) -> Array:
+    """Mean square of the noise of the waves, from those at the control frequencies."""
+    from scipy.ndimage import gaussian_filter
 
-    A pixel belongs to the lattice that is strongest there relative to its own
-    plateau, or to none where all stay below three tenths. Gaps narrower than two
-    standard deviations are grown over: between two grains the average mixes both.
+    power = np.abs(maps.wave[-_CONTROLS:]) ** 2
+    # The median of an exponential distribution is ln 2 of its mean.
+    middle = np.median(power, axis=0) / np.log(2)
+    return gaussian_filter(middle, 2 * maps.sigma / maps.pitch)
 
-    Parameters
-    ----------
-    strength
-        Shape (lattices, ny, nx).
-    sigma
-        Standard deviation, in these pixels, of the Gaussian they are seen through.
+
+def _texture(amplitude: Array, noise: Array) -> float:
+    """Power over that of the noise where a lattice is not, 1 if it is everywhere.
+
+    The speckle of an amorphous film may have more at a lattice's frequencies.
+    """
+    power = (amplitude**2).mean(axis=0)
+    without = power < 0.1 * np.percentile(power, 99)
+    if without.mean() < 0.05:
+        return 1.0
+    return max(1.0, float(np.median((power / noise)[without])))
+
+
+def _combined(amplitude: Array, noise: Array) -> Array:
+    """Root mean square over frequencies, which weighs strong ones more, less noise."""
+    return np.sqrt(np.maximum((amplitude**2).mean(axis=0) - noise, 0))
+
+
+def _presence(
+    fine: FringeMaps, noise: Array, groups: list[Lattice]
+) -> tuple[Array, float]:
+    """Amplitude of all lattices over that further inside, and the σ it is seen with.
+
+    It is one half at the border of a crystal. A line along which the amplitude passes
+    through zero and reverses, as with the thickness in HRTEM, is no border: beside
+    it no place is without a lattice.
     """
     from scipy.ndimage import distance_transform_edt
 
-    lattice = np.where(strength.max(axis=0) > SEEN, strength.argmax(axis=0) + 1, 0)
-    if not lattice.any() or lattice.all():
-        return lattice
-    empty = lattice == 0
-    reach = round(sigma)
-    padded = np.pad(empty, reach + 1, mode="edge")
-    core = distance_transform_edt(padded) > reach
-    wide = distance_transform_edt(~core) <= reach if core.any() else core
-    wide = wide[reach + 1 : -reach - 1, reach + 1 : -reach - 1] & empty
-    nearest = distance_transform_edt(empty, return_distances=False, return_indices=True)
-    return np.where(wide, 0, lattice[tuple(nearest)])
+    total, unit, sigma = _all_lattices(fine, noise, groups, 1 / 8)
+    inside = _further_inside(total, sigma / fine.pitch)
+    seen = total > np.maximum(3 * unit, _FAINT)
+    ratio = np.where(seen, total / np.maximum(inside, 1e-9), 0.0)
+    calm, unit, wide = _all_lattices(fine, noise, groups, 1 / 20)
+    reach = int(np.ceil(4 * wide / fine.pitch))
+    without = np.pad(calm <= 3 * unit, reach, mode="edge")
+    core = distance_transform_edt(without) > wide / fine.pitch
+    if not core.any():
+        return np.ones_like(ratio), sigma
+    near = distance_transform_edt(~core)[reach:-reach, reach:-reach]
+    return np.where(near <= 3.5 * wide / fine.pitch, ratio, 1.0), sigma
+
+
+def _all_lattices(
+    fine: FringeMaps,
+    noise: Array,
+    groups: list[Lattice],
+    wanted: float,
+) -> tuple[Array, Array, float]:
+    """Amplitude of all lattices in units of their plateaus, its noise, and σ.
+
+    As sharp as the noise lets it be: it should not exceed the share `wanted` of a
+    plateau in most of the image.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    # The squares of amplitudes add up, and so do the variances of the squares.
+    spread = [g.texture**2 / g.plateau**4 / len(g.members) for g in groups]
+    unit = np.sqrt(noise * np.sqrt(sum(spread)))
+    stronger = min(max(1.0, float(np.median(unit)) / wanted), PERIODS / _FINE)
+    more = fine.sigma / fine.pitch * np.sqrt(stronger**2 - 1)
+    total = np.zeros(noise.shape)
+    for members, plateau, texture in groups:
+        wave = fine.wave[members]
+        if more > 0:
+            wave = gaussian_filter(wave, (0, more, more))
+        power = (np.abs(wave) ** 2).mean(axis=0) - texture * noise / stronger**2
+        total += power / plateau**2
+    return np.sqrt(np.maximum(total, 0)), unit / stronger, fine.sigma * stronger
+
+
+def _further_inside(amplitude: Array, sigma: float) -> Array:
+    """Largest amplitude within the distance from a border at which it is full."""
+    from scipy.ndimage import maximum_filter
+
+    reach = round(_INSIDE * sigma)
+    index = np.arange(-reach, reach + 1)
+    disk = np.hypot(index[:, None], index) <= reach
+    return maximum_filter(amplitude, footprint=disk, mode="nearest")
+
+
+def _divided(
+    strength: Array,
+    coarse: FringeMaps,
+    fine: FringeMaps,
+    noise: Array,
+    frequencies: Array,
+    groups: list[Lattice],
+) -> Array:
+    """Strengths of lattices, of those distorted in steps one for each part."""
+    shape = fine.wave.shape[1:]
+    owner = strength.argmax(axis=0)
+    inside = _further_inside(strength.max(axis=0), coarse.sigma / coarse.pitch)
+    # Beside a line where the amplitude passes through zero the phase says nothing.
+    clear = strength.max(axis=0) > np.maximum(0.5 * inside, _FAINT)
+    result = []
+    for index, (members, _, _) in enumerate(groups):
+        mine = (owner == index) & clear
+        members = members[np.argsort(-np.abs(coarse.wave[members]).max(axis=(1, 2)))]
+        parts = distorted_parts(
+            coarse._replace(wave=coarse.wave[members]),
+            fine._replace(wave=fine.wave[members]),
+            frequencies[members],
+            noise,
+            mine,
+            related=_RELATED,
+        )
+        whole = interpolated(strength[index], coarse.pitch, shape, fine.pitch)
+        result += [whole * part for part in parts]
+    return np.stack(result)
+
+
+def lattice_classes(strength: Array, presence: Array) -> npt.NDArray[np.intp]:
+    """The lattice of each pixel, 1 … n, or 0 where there is none.
+
+    A pixel belongs to the lattice that is strongest there relative to its own
+    plateau, or to none where less than half of what is further inside is present.
+
+    Parameters
+    ----------
+    strength, presence
+        Of a :class:`LatticeMap`, shapes (lattices, ny, nx) and (ny, nx).
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    best = strength.argmax(axis=0) + 1
+    sure = strength.max(axis=0) > _FAINT
+    if not sure.any():
+        return np.zeros(presence.shape, np.intp)
+    nearest = distance_transform_edt(~sure, return_distances=False, return_indices=True)
+    return np.where(presence > 0.5, best[tuple(nearest)], 0)
 
 
 def without_halos(
@@ -151,24 +318,33 @@ def without_halos(
     return np.where(np.asarray(highest)[parts] < 0.6, 0, lattice)
 
 
-def _control_frequencies(frequencies: Array) -> Array:
-    """Frequencies of the same length, as far in angle from all others as possible."""
+def control_frequencies(frequencies: Array) -> Array:
+    """Frequencies of about the same length, far from all others and each other."""
     length = np.median(np.linalg.norm(frequencies, axis=1))
-    both = np.concatenate([frequencies, -frequencies])
     angle = np.linspace(0, np.pi, 90, endpoint=False)
-    trial = length * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    distance = np.linalg.norm(trial[:, None] - both[None], axis=-1).min(axis=1)
     # Not along the axes, where scan noise is.
-    distance[(np.abs(np.cos(angle)) < 0.1) | (np.abs(np.sin(angle)) < 0.1)] = 0
-    return trial[np.argsort(-distance, kind="stable")[:2]]
+    angle = angle[(np.abs(np.cos(angle)) > 0.1) & (np.abs(np.sin(angle)) > 0.1)]
+    trial = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    trial = np.concatenate([trial * length * share for share in (0.8, 1.0, 1.2)])
+    trial = trial[np.linalg.norm(trial, axis=1) < 0.48]
+    taken, chosen = np.concatenate([frequencies, -frequencies]), []
+    for _ in range(_CONTROLS):
+        distance = np.linalg.norm(trial[:, None] - taken[None], axis=-1).min(axis=1)
+        chosen.append(trial[distance.argmax()])
+        taken = np.concatenate([taken, [chosen[-1], -chosen[-1]]])
+    return np.array(chosen)
 
 
-def _groups(amplitude: Array, floor: float) -> list[npt.NDArray[np.intp]]:
+def _groups(
+    amplitude: Array, floor: float, frequencies: Array, related: float
+) -> list[Members]:
     """Indices of frequencies that are seen in the same places.
 
     Amplitudes of one lattice fluctuate independently with thickness and scan noise,
     so places are compared, not amplitudes: two frequencies belong together when
-    the one seen in fewer places is mostly seen where the other is.
+    the one seen in fewer places is mostly seen where the other is. Frequencies
+    nearer than `related` may be one that changes with the strain: mostly the places
+    of both count.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
@@ -176,13 +352,27 @@ def _groups(amplitude: Array, floor: float) -> list[npt.NDArray[np.intp]]:
     count = len(amplitude)
     if count == 1:
         return [np.array([0])]
-    maps = amplitude.reshape(count, -1)
+    # Samples lie at half of σ: every second one tells the same.
+    maps = amplitude[:, ::2, ::2].reshape(count, -1)
     plateau = np.percentile(maps, 99, axis=1, keepdims=True)
-    seen = (maps > np.maximum(0.4 * plateau, floor)).astype(np.float32)
-    both = (seen @ seen.T).astype(float)
-    places = np.maximum(np.diag(both), 1.0)
-    distance = 1 - both / np.minimum(places[:, None], places[None])
-    np.fill_diagonal(distance, 0)
+    seen = maps > np.maximum(0.4 * plateau, floor)
+    apart = np.minimum(*(
+        np.linalg.norm(frequencies[:, None] - sign * frequencies[None], axis=-1)
+        for sign in (1, -1)
+    ))  # fmt: skip
+    spread = np.stack([seen[near].any(axis=0) for near in apart < related])
+    distance = 0.7 * _places_apart(spread) + 0.3 * _places_apart(seen)
     tree = linkage(squareform(distance, checks=False), method="average")
     cluster = fcluster(tree, 0.5, criterion="distance")
     return [np.flatnonzero(cluster == label) for label in np.unique(cluster)]
+
+
+def _places_apart(seen: npt.NDArray[np.bool_]) -> Array:
+    """Share of the places of the one seen in fewer in which the other is not."""
+    seen = seen.astype(np.float32)
+    # Without BLAS, whose threads cost more than a product as small as this.
+    both = np.einsum("in,jn->ij", seen, seen).astype(float)
+    places = np.maximum(np.diag(both), 1.0)
+    distance = 1 - both / np.minimum(places[:, None], places[None])
+    np.fill_diagonal(distance, 0)
+    return distance

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.binning import binned, binned_grid, filled
 from hyperspy_t2t.segmentation.canny import canny_regions
+from hyperspy_t2t.segmentation.coherence import without_faint_steps
 from hyperspy_t2t.segmentation.confidence import (
     border_strengths,
     confidence_map,
@@ -221,15 +222,17 @@ def _by_lattice(
         return _Division(labels, labels, smooth, None)
     sigma = found.sigma / view.binning
     strength = found.on(labels.shape, view.binning)
-    classes = lattice_classes(strength, sigma)
+    classes = lattice_classes(strength, found.presence_on(labels.shape, view.binning))
     classes = without_halos(labels, classes, strength.max(axis=0))
     # Lattices are seen through a Gaussian: what is thinner cannot be told apart.
-    parts = split_regions(
-        labels,
-        classes,
-        smallest=max(view.smallest, (2 * sigma) ** 2),
-        thinnest=1.5 * sigma,
-    )
+    limits = {
+        "smallest": max(view.smallest, (2 * sigma) ** 2),
+        "thinnest": sigma,
+    }
+    parts = split_regions(labels, classes, **limits)
+    if labels.max() > 1:
+        labels = without_faint_steps(parts, classes, smooth)
+        parts = split_regions(labels, classes, **limits)
     return _Division(parts, labels, smooth, found)
 
 

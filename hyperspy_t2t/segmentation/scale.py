@@ -57,13 +57,11 @@ def smoothed(image: Array, *, texture: float = 0.0) -> Smoothed:
         span = np.ptp(np.percentile(_flattened(value), [0.5, 99.5]))
         # Of noise alone the percentiles span 5.15 standard deviations.
         clear = span > (_RANGE_TO_NOISE + 5.15) * np.median(noise)
-        sharpness = _sharpness(value, sigma) if clear else 1.0
-        if clear and sharpness > _SHARP:
+        if clear and _sharpness(value, sigma) > _SHARP:
             break
     spread = float(np.ptp(np.percentile(value, [0.1, 99.9])))
-    blur = sigma * np.sqrt(1 / np.clip(sharpness, 0.1, 1) ** 2 - 1)
     noise = np.maximum(noise, 1e-3 * spread)
-    return Smoothed(value, sigma, noise, spread, float(blur))
+    return Smoothed(value, sigma, noise, spread, _edge_blur(value, sigma))
 
 
 def _sharpness(value: Array, sigma: float) -> float:
@@ -81,6 +79,27 @@ def _sharpness(value: Array, sigma: float) -> float:
     step = maximum_filter(value, size) - minimum_filter(value, size)
     ratio = slope[steep] / np.maximum(step[steep], 1e-300)
     return float(np.sqrt(2 * np.pi) * sigma * np.median(ratio)) if steep.any() else 1.0
+
+
+def _edge_blur(value: Array, sigma: float) -> float:
+    """Standard deviation in pixels with which the steepest edges are blurred.
+
+    An edge blurred with b and smoothed with σ is as steep as 1 / √(b² + σ²). Of its
+    slope at σ that along the slope at 3 σ is taken, in which noise averages out.
+    """
+    from scipy.ndimage import gaussian_filter, maximum_filter
+
+    fine = np.stack(np.gradient(value))
+    coarse = np.stack(np.gradient(gaussian_filter(value, np.sqrt(8) * sigma)))
+    size = np.hypot(*coarse)
+    # On the crests of the slope: beside them fine and coarse slopes fall differently.
+    crest = size > 0.98 * maximum_filter(size, 2 * int(np.ceil(3 * sigma)) + 1)
+    steep = crest & (size > 0.7 * np.percentile(size, 99.8))
+    if not steep.any() or not size.max() > 0:
+        return 0.0
+    along = (fine[:, steep] * coarse[:, steep]).sum(axis=0) / size[steep]
+    ratio = float(np.clip(along.mean() / size[steep].mean(), 1.2, 2.99))
+    return sigma * float(np.sqrt((9 - ratio**2) / (ratio**2 - 1)))
 
 
 def _noise_left(image: Array, value: Array, sigma: float, texture: float) -> Array:

@@ -16,13 +16,19 @@ from hyperspy_t2t.segmentation.scale import Smoothed
 
 Array = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.intp]
-_SHARP, _SOFT = (1.5, 3.0), (4.0,)
+_COARSE = 3.0
+"""Smoothing for soft steps, in σ."""
+_SHARP, _SOFT = (1.5, 3.0), (4.5,)
 """Distances in σ to both sides of a border over which its step is taken."""
 _FAINTEST_SHARP, _FAINTEST_SOFT = 1 / 30, 1 / 10
 """Steps below this share of the range of grey levels are no borders."""
 _SINGLE, _TOGETHER = 1.25, 7.0
 """Mean step over the noise of one step, and over that of the mean along the border,
 from which it is one: chosen so that a watershed of pure noise leaves one region."""
+
+_CONTACT, _BACKED = 0.5, 8.0
+"""Length over the root of the smaller area below which a border is a mere contact, and
+the stretches that it counts as."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +50,24 @@ class StepTest:
         """Steps between neighbours in x and in y, for :func:`merging.borders`.
 
         Two for each of the sharp and the soft distances: in grey levels and in units
-        of their noise, in turn.
+        of their noise, in turn. Soft steps are looked for in the image smoothed more.
         """
+        from scipy.ndimage import gaussian_filter
+
+        smooth, wider = self.smooth, _COARSE * self.smooth.sigma
+        more = np.sqrt(wider**2 - smooth.sigma**2)
+        reach = np.maximum(smooth.reach, smooth.sigma)
+        left = reach / np.hypot(reach, more)
+        coarse = smooth._replace(
+            value=gaussian_filter(smooth.value, more, truncate=3),
+            noise=smooth.noise * left,
+        )
         steps = [
-            _relative(
-                steps_across(self.smooth.value, self.smooth.sigma, d), self.smooth
+            _relative(steps_across(image.value, smooth.sigma, d), image)
+            for image, d in (
+                *((smooth, d) for d in _SHARP), *((coarse, d) for d in _SOFT)
             )
-            for d in (*_SHARP, *_SOFT)
-        ]
+        ]  # fmt: skip
         return tuple(np.concatenate(both) for both in zip(*steps, strict=True))
 
     def sharp(self, found: Borders, sums: Array) -> Array:
@@ -80,9 +96,16 @@ class StepTest:
         return np.where(small < (3 * _SOFT[0] * self.smooth.sigma) ** 2, 0, best)
 
     def _stretches(self, found: Borders, sums: Array) -> Array:
-        """Independent stretches of each border: as long as its noise reaches."""
+        """Independent stretches of each border: as long as its noise reaches.
+
+        Where two regions meet along a small part of their outlines, these are no
+        chance of that place: the steps elsewhere back it.
+        """
         reach = sums[:, 3] / sums[:, 2]
-        return found.length / (3 * np.maximum(reach[found.first], reach[found.second]))
+        reach = np.maximum(reach[found.first], reach[found.second])
+        smaller = np.minimum(sums[found.first, 2], sums[found.second, 2])
+        short = found.length < _CONTACT * np.sqrt(smaller)
+        return np.maximum(found.length / (3 * reach), np.where(short, _BACKED, 0))
 
     def _enough(self, step: Array, stretches: Array, share: float) -> Array:
         """Steps over what they need; below 1 if too faint, whatever the noise."""
@@ -206,3 +229,31 @@ def between(
         np.add.at(up, region, np.maximum(outward, 0))
         np.add.at(down, region, np.maximum(-outward, 0))
     return np.minimum(up, down) > 0.1 * np.maximum(up, down)
+
+
+def edge_pieces(found: Borders, flank: npt.NDArray[np.bool_]) -> list[int]:
+    """Labels between a higher and a lower region that meet beside them as well.
+
+    Along a blurred edge a watershed leaves pieces of the slope. A layer keeps the
+    regions at its sides apart; beside a piece of an edge they have a border.
+    """
+    length = dict(
+        zip(zip(found.first, found.second, strict=True), found.length, strict=True)
+    )
+    sides: dict[int, tuple[dict, dict]] = {int(k): ({}, {}) for k in np.nonzero(flank)[0]}
+    for one, other, along, step in zip(
+        found.first, found.second, found.length, found.step[:, 0], strict=True
+    ):
+        if one in sides:
+            sides[one][int(step > 0)][other] = along
+        if other in sides:
+            sides[other][int(step <= 0)][one] = along
+    pieces = []
+    for region, (lower, higher) in sides.items():
+        if not (lower and higher):
+            continue
+        a, b = max(lower, key=lower.get), max(higher, key=higher.get)
+        direct = length.get((min(a, b), max(a, b)), 0.0)
+        if direct > 0.5 * min(lower[a], higher[b]):
+            pieces.append(region)
+    return pieces

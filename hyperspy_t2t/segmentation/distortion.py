@@ -1,0 +1,307 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Steps of strain or rotation within one lattice, from its local frequencies.
+
+Where the phase of a fringe of the frequency f has the gradient 2π δ, the fringe has
+the local frequency f + δ. All fringes of a lattice share one distortion, δ = M f with
+a matrix M that holds strain and rotation, found by weighted least squares. The local
+frequency is known much more finely than the window of a Fourier transform tells two
+frequencies apart; M. J. Hÿtch, E. Snoeck and R. Kilaas, Ultramicroscopy 74 (1998) 131,
+https://doi.org/10.1016/S0304-3991(98)00035-7.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.segmentation.fringes import FringeMaps
+from hyperspy_t2t.segmentation.merging import Borders, borders, merged
+from hyperspy_t2t.segmentation.steps import steps_across
+
+Array = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.intp]
+_STEP = 0.015
+"""Smallest step that divides a lattice: 1.5 % of strain or 0.9° of rotation."""
+_UNUSUAL = 2.0
+"""Step over the median inside the lattice that divides it."""
+_SURE = 6.0
+"""Step over its noise that divides a lattice."""
+
+
+def distorted_parts(
+    maps: FringeMaps,
+    fine: FringeMaps,
+    frequencies: Array,
+    noise: Array,
+    where: npt.NDArray[np.bool_],
+    *,
+    related: float,
+) -> Array:
+    """Parts of a lattice between which its strain or rotation makes a step.
+
+    Smooth bending is none: what goes on at both sides of a step is taken from it.
+
+    Parameters
+    ----------
+    maps
+        Waves at the lattice's frequencies, the strongest first.
+    fine
+        The same through a narrower Gaussian on a grid that is a multiple as fine.
+    frequencies
+        (fx, fy) in periods per pixel, shape (n, 2).
+    noise
+        Mean square of the noise of the waves, shape (ny, nx).
+    where
+        Samples that belong to the lattice, same shape.
+    related
+        Distance of frequencies, times σ, that belong to one fringe.
+
+    Returns
+    -------
+    ndarray
+        Share between 0 and 1 that each part has in a sample of `fine`, one half at a
+        border, shape (parts, my, mx); one part of all samples if there is no step.
+    """
+    whole = np.ones((1, *fine.wave.shape[1:]))
+    sigma = maps.sigma / maps.pitch
+    if where.sum() < 2 * (3 * sigma) ** 2:
+        return whole
+    fringes = local_frequencies(maps, frequencies, related / maps.sigma)
+    matrix, spread = distortion(fringes, noise, where)
+    matrix, spread = continued(matrix, where), continued(spread[None], where)[0]
+    labels = _between_steps(matrix, spread / maps.sigma, where, sigma)
+    if labels.max() < 2:
+        return whole
+    inside = [_core(labels == k, where, sigma) for k in range(1, labels.max() + 1)]
+    rows, columns = (
+        np.minimum(np.rint(np.arange(n) * fine.pitch / maps.pitch), m - 1).astype(int)
+        for n, m in zip(fine.wave.shape[1:], where.shape, strict=True)
+    )
+    place = np.ix_(rows, columns)
+    likeness = np.stack([
+        _likeness(fine, frequencies, fringes, core, place, maps.sigma)
+        for core in inside
+    ])  # fmt: skip
+    reach = 2 * maps.sigma / fine.pitch
+    return _shares(likeness, labels[place], reach)
+
+
+def _usual_step(across: tuple[Array, Array], where: npt.NDArray[np.bool_]) -> float:
+    """Median step inside the lattice: what bending and scan distortion make of it."""
+    sides = where[:, 1:] & where[:, :-1], where[1:] & where[:-1]
+    steps = [
+        (step[:, side] ** 2).sum(axis=0)
+        for step, side in zip(across, sides, strict=True)
+    ]
+    every = np.concatenate(steps)
+    return float(np.sqrt(np.median(every) / 2)) if len(every) else 0.0
+
+
+class Fringes(NamedTuple):
+    """Fringes of a lattice with their local frequencies."""
+
+    member: list[int]
+    """Index of the wave of each."""
+    local: Array
+    """Local fx and fy in periods per pixel, shape (fringes, 2, ny, nx)."""
+    amplitude: Array
+    """Half the amplitude in grey levels, shape (fringes, ny, nx)."""
+
+    def mean(self, where: npt.NDArray[np.bool_]) -> Array:
+        """Frequencies in some samples, weighted with the power, (fringes, 2)."""
+        weight = self.amplitude[:, where] ** 2
+        total = (self.local[:, :, where] * weight[:, None]).sum(axis=2)
+        return total / np.maximum(weight.sum(axis=1), 1e-30)[:, None]
+
+
+def local_frequencies(maps: FringeMaps, frequencies: Array, related: float) -> Fringes:
+    """Local frequencies from the gradient of the phase.
+
+    Parameters
+    ----------
+    maps
+        Waves, the strongest first.
+    frequencies
+        (fx, fy) in periods per pixel, shape (n, 2).
+    related
+        Distance of frequencies, in periods per pixel, that belong to one fringe.
+    """
+    member, local, amplitude = [], [], []
+    for family in _families(frequencies, related):
+        f = np.stack([sign * frequencies[k] for k, sign in family])
+        wave = np.stack([
+            maps.wave[k] if sign > 0 else maps.wave[k].conj() for k, sign in family
+        ])  # fmt: skip
+        # Of frequencies nearby the strongest tells best, whichever it is.
+        best = np.abs(wave).argmax(axis=0)[None]
+        local.append([
+            np.take_along_axis(_gradient(wave, axis), best, 0)[0] / maps.pitch
+            + f[best[0], k]
+            for k, axis in enumerate((2, 1))
+        ])  # fmt: skip
+        amplitude.append(np.abs(np.take_along_axis(wave, best, 0)[0]))
+        member.append(family[0][0])
+    return Fringes(member, np.array(local), np.array(amplitude))
+
+
+def distortion(
+    fringes: Fringes, noise: Array, where: npt.NDArray[np.bool_]
+) -> tuple[Array, Array]:
+    """Matrix M with f' − f = M f of local frequencies f', and its standard deviation.
+
+    The frequencies f are those where the lattice is the strongest.
+
+    Parameters
+    ----------
+    fringes
+        Local frequencies.
+    noise, where
+        As for :func:`distorted_parts`.
+
+    Returns
+    -------
+    matrix, spread
+        Mxx, Mxy, Myx, Myy, shape (4, ny, nx), and the standard deviation of the
+        largest times σ in pixels, shape (ny, nx).
+    """
+    shape = noise.shape
+    total = (fringes.amplitude**2).sum(axis=0) * where
+    reference = fringes.mean(total >= 0.999 * total.max())
+    pull, normal = np.zeros((2, 2, *shape)), np.zeros((2, 2, *shape))
+    for f, local, amplitude in zip(
+        reference, fringes.local, fringes.amplitude, strict=True
+    ):
+        weight = amplitude**2 / noise
+        change = local - f[:, None, None]
+        pull += weight * change[:, None] * f[None, :, None, None]
+        normal += weight * np.outer(f, f)[:, :, None, None]
+    trace = normal[0, 0] + normal[1, 1]
+    for k in (0, 1):
+        # Fringes of one direction tell nothing about the other.
+        normal[k, k] += 0.02 * trace + 1e-30
+    determinant = normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2
+    inverse = np.stack([
+        [normal[1, 1], -normal[0, 1]], [-normal[0, 1], normal[0, 0]]
+    ]) / determinant  # fmt: skip
+    matrix = np.einsum("ijyx,jkyx->ikyx", pull, inverse)
+    # Of the phase 1 / √2 of noise over amplitude, with a gradient 1 / √2 σ of it.
+    spread = np.sqrt(np.maximum(inverse[0, 0], inverse[1, 1])) / (4 * np.pi)
+    return matrix.reshape(4, *shape), spread
+
+
+def _families(frequencies: Array, related: float) -> list[list[tuple[int, int]]]:
+    """Indices of frequencies of one fringe and their signs, the strongest first."""
+    left, result = list(range(len(frequencies))), []
+    while left:
+        first = frequencies[left[0]]
+        family = [
+            (k, sign)
+            for k in left
+            for sign in (1, -1)
+            if np.linalg.norm(sign * frequencies[k] - first) <= related
+        ]
+        result.append(family)
+        used = {k for k, _ in family}
+        left = [k for k in left if k not in used]
+    return result
+
+
+def _gradient(wave: npt.NDArray[np.complex64], axis: int) -> Array:
+    """Periods per sample by which the phase of waves advances."""
+    wave = np.moveaxis(wave, axis, -1)
+    turn = wave[..., 1:] * wave[..., :-1].conj()
+    both = np.concatenate([turn[..., :1], turn[..., 1:] + turn[..., :-1],
+                           turn[..., -1:]], axis=-1)  # fmt: skip
+    return np.moveaxis(np.angle(both), -1, axis) / (2 * np.pi)
+
+
+def continued(values: Array, where: npt.NDArray[np.bool_]) -> Array:
+    """Values elsewhere replaced by the nearest ones."""
+    from scipy.ndimage import distance_transform_edt
+
+    index = distance_transform_edt(~where, return_distances=False, return_indices=True)
+    return values[:, index[0], index[1]]
+
+
+def _between_steps(
+    matrix: Array, spread: Array, where: npt.NDArray[np.bool_], sigma: float
+) -> Labels:
+    """Labels 1 … n of the parts between steps, everywhere; σ in samples."""
+    from scipy.ndimage import gaussian_filter
+    from skimage.segmentation import watershed
+
+    slope = np.sqrt(sum(np.hypot(*np.gradient(one)) ** 2 for one in matrix))
+    basins = watershed(gaussian_filter(slope, 0.5))
+    across = [steps_across(one, sigma, 1.5) for one in matrix]
+    across = tuple(np.concatenate(both) for both in zip(*across, strict=True))
+
+    usual = max(_STEP, _UNUSUAL * _usual_step(across, where))
+
+    def strength(found: Borders, sums: Array) -> tuple[Array, Array]:
+        step = np.sqrt((found.mean_step**2).sum(axis=1) / 2)
+        unit = sums[:, 1] / sums[:, 2]
+        stretches = np.maximum(found.length / (2 * sigma), 1)
+        noise = 2 * np.maximum(unit[found.first], unit[found.second])
+        noise /= np.sqrt(stretches)
+        needed = np.maximum(usual, _SURE * noise)
+        step = step / needed
+        small = np.minimum(sums[found.first, 0], sums[found.second, 0])
+        return np.where(small < (2 * sigma) ** 2, 1e-6 * step, step), np.ones(len(step))
+
+    terms = where.astype(float), spread, np.ones(where.shape)
+    sums = np.stack([np.bincount(basins.ravel(), t.ravel()) for t in terms], axis=1)
+    # The watershed counts from 1.
+    sums[:, 2] = np.maximum(sums[:, 2], 1)
+    return merged(borders(basins, across), sums, strength)[basins]
+
+
+def _core(
+    part: npt.NDArray[np.bool_], where: npt.NDArray[np.bool_], sigma: float
+) -> npt.NDArray[np.bool_]:
+    """Samples of a part away from its outline, those furthest if all are near."""
+    from scipy.ndimage import distance_transform_edt
+
+    depth = distance_transform_edt(part & where)
+    return (depth > 0) & (depth >= min(1.5 * sigma, depth.max()))
+
+
+def _likeness(
+    fine: FringeMaps,
+    frequencies: Array,
+    fringes: Fringes,
+    core: npt.NDArray[np.bool_],
+    place: tuple[npt.NDArray[np.intp], ...],
+    sigma: float,
+) -> Array:
+    """How well the fringes of a part, continued from its inside, are those found.
+
+    The power in phase with them, on the grid of `fine`: on both sides of the border
+    of two parts the own fringes fit better, whatever the phases; a reversed contrast
+    fits as well.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    more = np.sqrt(max(sigma**2 - fine.sigma**2, 0)) / fine.pitch
+    y, x = (np.arange(n) * fine.pitch for n in fine.wave.shape[1:])
+    result = np.zeros(fine.wave.shape[1:])
+    for k, own in zip(fringes.member, fringes.mean(core), strict=True):
+        dx, dy = own - frequencies[k]
+        turn = np.exp(-2j * np.pi * dx * x) * np.exp(-2j * np.pi * dy * y)[:, None]
+        wave = fine.wave[k] * turn
+        phase = continued(gaussian_filter(wave, more)[None], core[place])[0]
+        phase /= np.maximum(np.abs(phase), 1e-30)
+        result += (wave * phase.conj()).real ** 2
+    return result
+
+
+def _shares(likeness: Array, labels: Labels, reach: float) -> Array:
+    """Share of each part in each sample; parts are near within `reach` samples."""
+    from scipy.ndimage import distance_transform_edt
+
+    for k, one in enumerate(likeness, start=1):
+        one[distance_transform_edt(labels != k) > reach] = 0
+    share = likeness**4 / np.maximum(likeness.max(axis=0), 1e-30) ** 4
+    total = share.sum(axis=0)
+    own = labels[None] == np.arange(1, len(share) + 1)[:, None, None]
+    return np.where(total > 0, share / np.maximum(total, 1e-30), own)
