@@ -10,12 +10,16 @@ steps. Then across borders where the grey level makes no step of its own: a slop
 goes on at both sides, as that of a wedge or of the illumination, is none.
 """
 
+from dataclasses import dataclass, replace
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.segmentation.illumination import common_illumination
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
-from hyperspy_t2t.segmentation.noise import image_noise
+from hyperspy_t2t.segmentation.noise import Noise, image_noise
+from hyperspy_t2t.segmentation.planes import moments, region_planes, residual
 from hyperspy_t2t.segmentation.relaxation import relaxed
 from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
 from hyperspy_t2t.segmentation.steps import (
@@ -34,8 +38,6 @@ what a watershed of pure noise leaves."""
 _SLOPE = 0.5
 """Change of grey level over the image, as a share of its range, that one region may
 have from a wedge or the illumination; the spread of the prior of its slope."""
-_PASSES = 2
-"""Divisions of an image, each with the noise away from the borders of the last."""
 _CROWDED = 64
 """Number of regions above which steps need to be stronger, twice if it must be."""
 
@@ -65,131 +67,126 @@ def grey_regions(
     labels, smoothed
         Labels 1 … n, shape (ny, nx), and the image they were found in.
     """
-    from scipy.ndimage import gaussian_filter, maximum_filter
+    from scipy.ndimage import gaussian_filter
     from skimage.measure import label
     from skimage.segmentation import watershed
 
     smooth = smoothed(image, texture=texture)
     if smooth.range <= 1e-9 * max(1.0, np.abs(smooth.value).max()):
         return np.ones(image.shape, np.intp), smooth
-    slope = np.hypot(*np.gradient(smooth.value)).astype(np.float32)
-    basins = watershed(slope)
-    fine = gaussian_filter(image, texture) if texture > 0.5 else image
     # Of a smaller one no lattice could be told.
     smallest = max(smallest, (3 * smooth.sigma) ** 2, (5 * texture) ** 2)
-    raw, white, bare, light = smooth.value, smooth.noise, fine, None
-    rest = raw
-    for _ in range(_PASSES):
-        noise = image_noise(raw, white, smooth.sigma, rest)
-        gain = 1.0 if light is None else light.gain
-        smooth = smooth._replace(noise=noise.level / gain, reach=noise.reach)
-        labels = _divided(basins, fine, slope, smooth, texture, smallest, faintest)
-        edge = 2 * int(np.ceil(3 * np.hypot(smooth.sigma, smooth.blur))) + 1
-        inside = ~maximum_filter(at_borders(labels), edge)
-        light = common_illumination(raw, labels, inside, noise)
-        fine, value = light.removed(bare), light.removed(raw)
-        smooth = smooth._replace(value=value)
-        slope = np.hypot(*np.gradient(value)).astype(np.float32)
-        rest = (value - region_planes(labels, value)) * light.gain
-    if smooth.sigma > 1.2 * max(1.0, texture):
-        across = steps_across(smooth.value, smooth.sigma, 1.5)
-        labels = relaxed(labels, fine, smooth.noise, smooth.sigma)
+    fine = gaussian_filter(image, texture) if texture > 0.5 else image
+    view = _View(fine, smooth, texture, smallest, faintest)
+    start = _by_cost(watershed(view.slope), view)
+    labels, view = _divided(start, view)
+    if view.smooth.sigma > 1.2 * max(1.0, texture):
+        smooth = view.smooth
+        labels = relaxed(labels, view.fine, smooth.noise, smooth.sigma)
         parts = label(labels, background=0, connectivity=1)
-        labels = without_small(parts, across, smallest)
-    return labels, smooth
+        labels = without_small(parts, view.across, smallest)
+    return labels, view.smooth
 
 
-def _divided(basins, fine, slope, smooth, texture, smallest, faintest):
-    across = steps_across(smooth.value, smooth.sigma, 1.5)
-    # Pixels within a blurred edge tell little about either side.
-    blurred = 2 * max(1.0, texture, smooth.blur) * slope
-    power = 4 * np.pi * (smooth.reach * smooth.noise) ** 2
-    weight = 1 / (power + blurred**2)
-    start = _by_cost(basins, fine, weight, across, smooth, faintest)
-    start = np.unique(start, return_inverse=True)[1].reshape(start.shape) + 1
-    width = float(np.hypot(smooth.sigma, smooth.blur))
-    start = relaxed(start, fine, smooth.noise, min(width, 2 * smooth.sigma))
+@dataclass(frozen=True)
+class _View:
+    """An image and what is known of it so far."""
+
+    fine: Array
+    """Grey levels, smoothed over the texture only."""
+    smooth: Smoothed
+    texture: float
+    smallest: float
+    faintest: float
+
+    def with_noise(self, noise: Noise) -> "_View":
+        smooth = self.smooth._replace(noise=noise.level, reach=noise.reach)
+        return replace(self, smooth=smooth)
+
+    @cached_property
+    def slope(self) -> Array:
+        return np.hypot(*np.gradient(self.smooth.value)).astype(np.float32)
+
+    @cached_property
+    def across(self) -> tuple[Array, Array]:
+        """Steps between neighbouring pixels."""
+        return steps_across(self.smooth.value, self.smooth.sigma, 1.5)
+
+    @cached_property
+    def weight(self) -> Array:
+        """Of each pixel in sums over regions; little within a blurred edge."""
+        smooth = self.smooth
+        blurred = 2 * max(1.0, self.texture, smooth.blur) * self.slope
+        reach = np.maximum(smooth.reach, smooth.sigma)
+        return 1 / (4 * np.pi * (reach * smooth.noise) ** 2 + blurred**2)
+
+
+def _divided(start: Labels, view: _View) -> tuple[Labels, _View]:
+    """Regions, and the view with its noise and without its illumination.
+
+    Done again if the first division tells something: the noise measured in an image
+    whose regions are known is less, and what all regions share is taken out.
+    """
+    raw, white, sigma = view.smooth.value, view.smooth.noise, view.smooth.sigma
+    noise = image_noise(raw, white, sigma, raw)
+    view = view.with_noise(noise)
+    labels = _without_steps(start, view)
+    light = common_illumination(raw, labels, _inside(labels, view), noise)
+    flat = raw if light is None else light.removed(raw)
+    rest = flat - region_planes(labels, flat)
+    less = image_noise(raw, white, sigma, rest if light is None else rest * light.gain)
+    if light is None and np.mean(less.power > 0.8 * noise.power) > 0.95:
+        return labels, view
+    view = view.with_noise(less)
+    if light is not None:
+        smooth = view.smooth._replace(value=flat, noise=less.level / light.gain)
+        view = replace(view, fine=light.removed(view.fine), smooth=smooth)
+    return _without_steps(start, view), view
+
+
+def _inside(labels: Labels, view: _View) -> npt.NDArray[np.bool_]:
+    """Pixels that no blurred border reaches."""
+    from scipy.ndimage import maximum_filter
+
+    reach = int(np.ceil(3 * np.hypot(view.smooth.sigma, view.smooth.blur)))
+    return ~maximum_filter(at_borders(labels), 2 * reach + 1)
+
+
+def _without_steps(start: Labels, view: _View) -> Labels:
+    """Regions after mergers across what is no step."""
+    smooth = view.smooth
+    start = _by_cost(start, view)
+    width = min(float(np.hypot(smooth.sigma, smooth.blur)), 2 * smooth.sigma)
+    start = relaxed(start, view.fine, smooth.noise, width)
+    across = StepTest(smooth).across()
     for factor in (1.0, 1.5, 2.0):
-        test = StepTest(smooth, factor * faintest)
-        labels = merge_without_step(start, fine, weight, slope, test)
-        labels = without_thin(labels, across, slope, smooth.sigma)
-        labels = without_small(labels, across, smallest)
+        test = StepTest(smooth, factor * view.faintest)
+        labels = merge_without_step(
+            start, view.fine, view.weight, view.slope, test, across
+        )
+        labels = without_thin(labels, view.across, view.slope, smooth.sigma)
+        labels = without_small(labels, view.across, view.smallest)
         if labels.max() <= _CROWDED:
             break
     return labels
 
 
-def _by_cost(
-    labels: Labels,
-    image: Array,
-    weight: Array,
-    across: tuple[Array, Array],
-    smooth: Smoothed,
-    faintest: float,
-) -> Labels:
-    """Merge neighbours that one plane describes as well as two."""
-    prior = (max(image.shape) / (_SLOPE * smooth.range)) ** 2
+def _by_cost(labels: Labels, view: _View) -> Labels:
+    """Merge neighbours that one plane describes as well as two; labels 1 … n."""
+    prior = (max(labels.shape) / (_SLOPE * view.smooth.range)) ** 2
 
     def strength(found: Borders, sums: Array) -> tuple[Array, Array]:
-        apart = _residual(sums, prior)
-        both = _residual(sums[found.first] + sums[found.second], prior)
+        apart = residual(sums, prior)
+        both = residual(sums[found.first] + sums[found.second], prior)
         cost = both - apart[found.first] - apart[found.second]
         per_length = np.maximum(cost, 0) / found.length
-        return per_length, np.maximum(_COST, 12 / found.length) * faintest**2
+        needed = np.maximum(_COST, 12 / found.length) * view.faintest**2
+        return per_length, needed
 
-    new = merged(borders(labels, across), _moments(labels, image, weight), strength)
-    return new[labels]
-
-
-def _moments(labels: Labels, image: Array, weight: Array) -> Array:
-    """For each label the weighted sums of 1, x, y, xx, xy, yy, v, vx, vy, vv."""
-    y, x = (
-        index.ravel() - size / 2
-        for index, size in zip(np.indices(image.shape), image.shape, strict=True)
-    )
-    v, w = (image - image.mean()).ravel(), weight.ravel()
-    wx, wy, wv = w * x, w * y, w * v
-    terms = (w, wx, wy, wx * x, wx * y, wy * y, wv, wv * x, wv * y, wv * v)
-    flat = labels.ravel()
-    return np.stack([np.bincount(flat, term) for term in terms], axis=1)
-
-
-def region_planes(labels: Labels, image: Array) -> Array:
-    """The plane that fits each region's grey levels, at its pixels.
-
-    Its slope has a weak prior of zero, so that a region a pixel wide has one level.
-    """
-    n, x, y, xx, xy, yy, v, vx, vy, _ = _moments(
-        labels, image, np.ones(image.shape)
-    ).T  # fmt: skip
-    n = np.maximum(n, 1)
-    cxx, cxy, cyy = xx - x * x / n + 9, xy - x * y / n, yy - y * y / n + 9
-    bx, by = vx - x * v / n, vy - y * v / n
-    determinant = cxx * cyy - cxy**2
-    right, down = (
-        (bx * cyy - by * cxy) / determinant,
-        (by * cxx - bx * cxy) / determinant,
-    )
-    level = image.mean() + (v - right * x - down * y) / n
-    rows, columns = (
-        index - size / 2
-        for index, size in zip(
-            np.indices(image.shape, sparse=True), image.shape, strict=True
-        )
-    )
-    return level[labels] + right[labels] * columns + down[labels] * rows
-
-
-def _residual(sums: Array, prior: float) -> Array:
-    """Squares left by the best plane, whose slope has a normal prior."""
-    n, x, y, xx, xy, yy, v, vx, vy, vv = sums.T
-    n = np.maximum(n, 1e-300)
-    cxx, cxy, cyy = xx - x * x / n + prior, xy - x * y / n, yy - y * y / n + prior
-    bx, by = vx - x * v / n, vy - y * v / n
-    explained = (bx * bx * cyy - 2 * bx * by * cxy + by * by * cxx) / (
-        cxx * cyy - cxy**2
-    )
-    return vv - v * v / n - explained
+    # Labels from 0, so that none is without pixels.
+    labels = labels - labels.min()
+    sums = moments(labels, view.fine, view.weight)
+    return merged(borders(labels, view.across), sums, strength)[labels] + 1
 
 
 def without_thin(

@@ -51,10 +51,10 @@ def common_illumination(
     labels: Labels,
     inside: npt.NDArray[np.bool_],
     noise: Noise,
-) -> Illumination:
+) -> Illumination | None:
     """The slow change that the regions of an image share.
 
-    Of a sum A and a factor 1 + M the one that explains more; none if it explains no
+    Of a sum A and a factor 1 + M the one that explains more; None if it explains no
     more than noise would, or if it leaves much that is no noise: then regions vary
     in other ways, or have not been found.
 
@@ -69,10 +69,9 @@ def common_illumination(
     noise
         Of `value`.
     """
-    none = Illumination(np.zeros(value.shape), np.ones(value.shape))
     some = np.flatnonzero(inside)
     if len(some) < max(_WIDE * inside.size, _FEWEST):
-        return none
+        return None
     some = some[:: max(1, len(some) // _SAMPLES)]
     terms = _terms(value.shape)
     index, sampled = labels.ravel()[some], terms.reshape(len(terms), -1)[:, some]
@@ -80,7 +79,7 @@ def common_illumination(
     rest = _inside(value.ravel()[some], index)
     weight = np.count_nonzero(inside) / len(some) / noise.power.ravel()[some]
     usual = (noise.level.ravel()[some] ** 2).sum()
-    best, found = _SIGNIFICANT, none
+    best, found = _SIGNIFICANT, None
     for own in (np.ones(len(some)), level):
         columns = np.stack([_inside(one * own, index) for one in sampled], axis=1)
         scale = np.sqrt((own**2).mean())
@@ -103,11 +102,10 @@ def common_illumination(
             continue
         if explained > best:
             best = explained
-            found = (
-                Illumination(none.add, 1 + field)
-                if own is level
-                else Illumination(field, none.gain)
+            add, gain = (
+                (0 * field, 1 + field) if own is level else (field, 1 + 0 * field)
             )
+            found = Illumination(add, gain)
     return found
 
 

@@ -18,8 +18,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.floating]
 _FEWEST = 60.0
 """Independent samples of an octave needed to measure it, in an image and in a class."""
-_AROUND = 11
-"""Side of the square, in samples 2 σ apart, whose usual noise is an upper limit."""
+_AROUND = 7
+"""Side of the square, in samples 4 σ apart, whose usual noise is an upper limit."""
 _CLASSES = 100
 """Largest number of classes of grey level whose noise is measured each on its own."""
 _RAYLEIGH = float(np.sqrt(-2 * np.log(0.8)))
@@ -65,7 +65,7 @@ def image_noise(value: Array, white: Array, sigma: float, rest: Array) -> Noise:
 
     power = 4 * np.pi * (sigma * white) ** 2
     excess, last = np.zeros_like(power), white**2
-    rank = np.argsort(value, axis=None, kind="stable")
+    rank = by_level(value)
     width, pitch = sigma, 1
     while value.size / (4 * np.pi * (2 * width) ** 2) > _FEWEST:
         coarse = gaussian_filter(rest, np.sqrt(3) * width / pitch, truncate=3)
@@ -85,6 +85,14 @@ def image_noise(value: Array, white: Array, sigma: float, rest: Array) -> Noise:
     return Noise(np.sqrt(white**2 + 2 * excess), power)
 
 
+def by_level(value: Array) -> npt.NDArray[np.intp]:
+    """Pixels in the order of their grey level, told to 1/65535 of the range."""
+    low, high = value.min(), value.max()
+    steps = (value - low) * (65535 / max(high - low, 1e-300))
+    # Of integers this short a stable sort is a radix sort, ten times as fast.
+    return np.argsort(steps.astype(np.uint16), axis=None, kind="stable")
+
+
 def _around(values: Array, sigma: float) -> Array:
     """Values, or less where most of what lies around has less.
 
@@ -93,7 +101,7 @@ def _around(values: Array, sigma: float) -> Array:
     """
     from scipy.ndimage import median_filter
 
-    pitch = max(1, int(2 * sigma))
+    pitch = max(2, int(4 * sigma))
     coarse = values[pitch // 2 :: pitch, pitch // 2 :: pitch]
     if min(coarse.shape) < _AROUND:
         return values

@@ -35,7 +35,7 @@ Array = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int32]
 Method = Literal["auto", "threshold", "lattice", "canny", "watershed", "sam"]
 METHODS: tuple[str, ...] = get_args(Method)
-_FINE, _WORKING = 4096, 640
+_FINE, _WORKING = 4096, 560
 """Largest sides, of a square image, of the label image and of the one worked on."""
 _SMALLEST = 1e-4
 """Smallest region as a share of the image unless asked."""

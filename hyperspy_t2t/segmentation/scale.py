@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.segmentation.noise import by_level
+
 Array = npt.NDArray[np.floating]
 _SCALES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 _RANGE_TO_NOISE = 8.0
@@ -113,7 +115,7 @@ def _noise_left(image: Array, value: Array, sigma: float, texture: float) -> Arr
     second = np.zeros(image.shape)
     if texture <= 0.5 and image.shape[1] > 2:
         second[:, 1:-1] = image[:, 2:] - 2 * image[:, 1:-1] + image[:, :-2]
-    rank = np.argsort(value, axis=None, kind="stable")
+    rank = by_level(value)
     levels = []
     parts = np.array_split(rank, int(np.clip(image.size // 1000, *_LEVELS)))
     for part in parts:

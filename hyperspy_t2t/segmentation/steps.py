@@ -116,7 +116,12 @@ class StepTest:
 
 
 def merge_without_step(
-    labels: Labels, image: Array, weight: Array, slope: Array, test: StepTest
+    labels: Labels,
+    image: Array,
+    weight: Array,
+    slope: Array,
+    test: StepTest,
+    across: tuple[Array, Array],
 ) -> Labels:
     """Merge neighbours without a step at their border, weakest first.
 
@@ -133,10 +138,10 @@ def merge_without_step(
         Size of the gradient, same shape.
     test
         What a step needs.
+    across
+        Its :meth:`StepTest.across`.
     """
     from skimage.segmentation import watershed
-
-    across = test.across()
 
     def strength(found: Borders, sums: Array) -> tuple[Array, Array]:
         order = np.abs(found.mean_step[:, 1::2]).max(axis=1)
@@ -189,13 +194,16 @@ def steps_across(value: Array, sigma: float, distance: float) -> tuple[Array, Ar
     return along(value)[None], along(value.T).T[None]
 
 
-def level_sums(
-    labels: Labels, image: Array, weight: Array, smooth: Smoothed
-) -> Array:
+def level_sums(labels: Labels, image: Array, weight: Array, smooth: Smoothed) -> Array:
     """For each label sums of weights, weighted grey levels, pixels, reach of noise."""
     flat = labels.ravel()
     reach = np.broadcast_to(np.maximum(smooth.reach, smooth.sigma), labels.shape)
-    terms = (weight.ravel(), (weight * image).ravel(), np.ones(flat.size), reach.ravel())
+    terms = (
+        weight.ravel(),
+        (weight * image).ravel(),
+        np.ones(flat.size),
+        reach.ravel(),
+    )
     return np.maximum(
         np.stack([np.bincount(flat, term) for term in terms], axis=1), 1e-300
     )
@@ -240,7 +248,9 @@ def edge_pieces(found: Borders, flank: npt.NDArray[np.bool_]) -> list[int]:
     length = dict(
         zip(zip(found.first, found.second, strict=True), found.length, strict=True)
     )
-    sides: dict[int, tuple[dict, dict]] = {int(k): ({}, {}) for k in np.nonzero(flank)[0]}
+    sides: dict[int, tuple[dict, dict]] = {
+        int(k): ({}, {}) for k in np.nonzero(flank)[0]
+    }
     for one, other, along, step in zip(
         found.first, found.second, found.length, found.step[:, 0], strict=True
     ):
