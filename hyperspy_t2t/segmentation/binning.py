@@ -10,6 +10,8 @@ import numpy.typing as npt
 from hyperspy_t2t.calibration import ImageGrid
 
 Array = npt.NDArray[np.floating]
+_SAMPLED = 64
+"""Rows and columns looked at to know the range of grey levels."""
 _STRIP = 32_000_000
 """Pixels of an image in memory at once."""
 
@@ -89,3 +91,40 @@ def filled(values: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
         missing, return_distances=False, return_indices=True
     )
     return values[tuple(nearest)], missing
+
+
+def in_single_precision(image: Any) -> Any:
+    """The image, or where single precision cannot hold its grey levels a scaled one.
+
+    Its grey levels less their median are then in units of their range. Both are those
+    of at most some thousand pixels spread over the image.
+
+    Parameters
+    ----------
+    image
+        Array (ny, nx), numpy or dask.
+    """
+    if image.dtype.itemsize <= 2 or image.dtype == np.float32:
+        return image
+    step = [max(1, size // _SAMPLED) for size in image.shape]
+    sample = np.asarray(image[:: step[0], :: step[1]]).astype(float)
+    sample = sample[np.isfinite(sample)]
+    if not sample.size or sample.min() == sample.max():
+        return image
+    middle = float(np.median(sample))
+    # Halves first: a range may exceed the largest number.
+    extent = 2 * (sample.max() / 2 - sample.min() / 2)
+    if 1e-30 < extent < 1e30 and abs(middle) < 1e4 * extent:
+        return image
+    return (image.astype(float) - middle) / extent
+
+
+def without_outliers(values: Array) -> Array:
+    """Values, those far beyond all but a thousandth brought nearer.
+
+    Hot pixels and cosmic rays would set the range of grey levels.
+    """
+    low, high = np.percentile(values, [0.1, 99.9])
+    if high == low:
+        return values
+    return np.clip(values, low - (high - low), high + (high - low))

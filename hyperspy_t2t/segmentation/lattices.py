@@ -87,6 +87,8 @@ def interpolated(
 
 def usable(frequencies: Array) -> Array:
     """Frequencies without those far below the others, which need too wide a window."""
+    if not len(frequencies):
+        return frequencies
     length = np.linalg.norm(frequencies, axis=1)
     return frequencies[length > 0.4 * np.median(length[: max(4, len(length) // 2)])]
 

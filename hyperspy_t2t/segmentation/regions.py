@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.segmentation.binning import binned, binned_grid, filled
+from hyperspy_t2t.segmentation.binning import (
+    binned,
+    binned_grid,
+    filled,
+    in_single_precision,
+    without_outliers,
+)
 from hyperspy_t2t.segmentation.canny import canny_regions
 from hyperspy_t2t.segmentation.coherence import without_faint_steps
 from hyperspy_t2t.segmentation.confidence import (
@@ -27,7 +33,7 @@ from hyperspy_t2t.segmentation.lattices import (
     usable,
     without_halos,
 )
-from hyperspy_t2t.segmentation.particles import touching_particles
+from hyperspy_t2t.segmentation.particles import FEWEST, touching_particles
 from hyperspy_t2t.segmentation.sampling import sampled_frequencies
 from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
 
@@ -37,6 +43,8 @@ Method = Literal["auto", "threshold", "lattice", "canny", "watershed", "sam"]
 METHODS: tuple[str, ...] = get_args(Method)
 _FINE, _WORKING = 4096, 560
 """Largest sides, of a square image, of the label image and of the one worked on."""
+_NARROWEST = 6
+"""Fewest rows and columns that can be divided."""
 _SMALLEST = 1e-4
 """Smallest region as a share of the image unless asked."""
 _SIDE = 128
@@ -52,6 +60,8 @@ class CoarseRegions(NamedTuple):
     labels: Labels
     confidence: npt.NDArray[np.float32]
     """Certainty of each label between 0 and 1, same shape."""
+    structured: bool
+    """Whether there are several regions, or a lattice."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +136,17 @@ def find_regions(
             f"The segmentation method must be one of {', '.join(METHODS[:-1])}; got "
             f"{method!r}."
         )
+    image = in_single_precision(image)
     side = np.sqrt(np.prod(image.shape))
     first = max(1, int(np.ceil(side / _FINE)))
     fine = binned(image, first)
     factor = min(max(1, round(side / first / _WORKING)), *fine.shape)
     working, missing = filled(binned(fine, factor).astype(float))
+    if min(working.shape) < _NARROWEST or np.ptp(working) == 0:
+        whole = np.where(np.isfinite(fine), 1, 0).astype(np.int32)
+        grid = binned_grid(grid, first)
+        return CoarseRegions(grid, whole, whole.astype(np.float32), False)
+    working = without_outliers(working)
     pixel = np.prod(grid.pixel_size) * (first * factor) ** 2
     view = _View(
         image,
@@ -152,7 +168,10 @@ def find_regions(
     labels, grey = (np.where(missing, 0, a) for a in (labels, found.grey))
     full = sharpened(fine, labels, grey, factor, sigma * factor)
     return CoarseRegions(
-        binned_grid(grid, first), by_area(full), _spread(confidence, fine.shape, factor)
+        binned_grid(grid, first),
+        by_area(full),
+        _spread(confidence, fine.shape, factor),
+        bool(labels.max() > 1 or len(view.frequencies)),
     )
 
 
@@ -195,7 +214,7 @@ def _by_particles(view: _View, faintest: float) -> _Division:
     value = view.working
     if view.texture > 0.5:
         value = gaussian_filter(value, view.texture)
-    labels = touching_particles(value, smallest=view.smallest)
+    labels = touching_particles(value, smallest=max(view.smallest, FEWEST))
     return _Division(labels, labels, smooth, None)
 
 

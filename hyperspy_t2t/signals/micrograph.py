@@ -2,6 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """Micrograph: a calibrated image, where the chain starts."""
 
+import warnings
 from typing import Any, get_args
 
 import numpy as np
@@ -121,6 +122,12 @@ class Micrograph(PixelCompanions, Signal2D):
                 )  # fmt: skip
             else:
                 coarse = find_regions(image, window, method=method, **hints)
+        if method == "auto" and not coarse.structured:
+            warnings.warn(
+                "No structure found: no step of the grey level and no lattice stands "
+                "out of the noise, so the whole image is one region.",
+                stacklevel=2,
+            )
         labels = full_labels(self.data, grid, frame, coarse)
         given = {"method": method, **hints}
         if method == "sam":
