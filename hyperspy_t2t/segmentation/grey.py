@@ -21,7 +21,7 @@ from hyperspy_t2t.segmentation.merging import Borders, borders, merged
 from hyperspy_t2t.segmentation.noise import Noise, image_noise
 from hyperspy_t2t.segmentation.planes import moments, region_planes, residual
 from hyperspy_t2t.segmentation.relaxation import relaxed
-from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
+from hyperspy_t2t.segmentation.scale import Smoothed, averaged, smoothed
 from hyperspy_t2t.segmentation.steps import (
     StepTest,
     between,
@@ -67,7 +67,6 @@ def grey_regions(
     labels, smoothed
         Labels 1 … n, shape (ny, nx), and the image they were found in.
     """
-    from scipy.ndimage import gaussian_filter
     from skimage.measure import label
     from skimage.segmentation import watershed
 
@@ -76,7 +75,7 @@ def grey_regions(
         return np.ones(image.shape, np.intp), smooth
     # Of a smaller one no lattice could be told.
     smallest = max(smallest, (3 * smooth.sigma) ** 2, (5 * texture) ** 2)
-    fine = gaussian_filter(image, texture) if texture > 0.5 else image
+    fine = averaged(image, texture, texture) if texture > 0.5 else image
     view = _View(fine, smooth, texture, smallest, faintest)
     start = _by_cost(watershed(view.slope), view)
     labels, view = _divided(start, view)

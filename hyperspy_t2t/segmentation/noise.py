@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
-_FEWEST = 60.0
-"""Independent samples of an octave needed to measure it, in an image and in a class."""
+_FEWEST, _FEWEST_OF_CLASS = 15.0, 60.0
+"""Independent samples of an octave needed to measure it in an image and in a class."""
 _AROUND = 7
 """Side of the square, in samples 4 σ apart, whose usual noise is an upper limit."""
 _CLASSES = 100
@@ -131,7 +131,7 @@ def _octave(
     near = slope[rows, columns]
     samples = rank.size * max(1, int(width)) / (4 * np.pi * width**2)
     parts = np.array_split(
-        np.arange(rank.size), int(np.clip(samples / _FEWEST, 1, _CLASSES))
+        np.arange(rank.size), int(np.clip(samples / _FEWEST_OF_CLASS, 1, _CLASSES))
     )
     levels = np.array([np.percentile(near[part], 20) for part in parts])
     power = (levels / _RAYLEIGH) ** 2 * 2 * np.pi * width**4 / _WHITE

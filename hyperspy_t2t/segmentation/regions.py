@@ -224,7 +224,9 @@ def _by_threshold(view: _View, faintest: float) -> _Division:
     contrast = float(np.ptp(np.percentile(view.working, [1, 99])))
     classes = intensity_classes(smooth.value, contrast=contrast)
     whole = np.ones(view.working.shape, np.int32)
-    labels = split_regions(whole, classes, smallest=view.smallest, thinnest=1.5)
+    # Of white noise this many pixels may exceed a threshold together.
+    smallest = max(view.smallest, (4 * smooth.sigma) ** 2)
+    labels = split_regions(whole, classes, smallest=smallest, thinnest=max(1.5, smooth.sigma + 1))
     return _Division(labels, labels, smooth, None)
 
 

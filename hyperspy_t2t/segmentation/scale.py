@@ -15,6 +15,9 @@ _RANGE_TO_NOISE = 8.0
 """Range of grey levels over noise that is wanted of the smoothed image."""
 _SHARP = 0.6
 """Sharpness of edges from which an image need not be smoothed further."""
+_LEFT_OF_LATTICE = 0.005
+"""Least noise, of the standard deviation of an image with a lattice: what averaging
+leaves of its fringes where they begin and end."""
 _LEVELS = (10, 100)
 """Fewest and most classes of grey level whose noise is measured each on its own."""
 
@@ -46,15 +49,13 @@ def smoothed(image: Array, *, texture: float = 0.0) -> Smoothed:
     texture
         Standard deviation in pixels that averages over lattice fringes, 0 without.
     """
-    from scipy.ndimage import gaussian_filter
-
     scales = [s for s in _SCALES if s > 1.2 * texture]
     scales = ([texture] if texture > 0.5 else []) + scales
     scales = [s for s in scales if s == scales[0] or s < min(image.shape) / 12]
-    first = gaussian_filter(image, scales[0])
+    first = averaged(image, scales[0], texture)
     left = _noise_left(image, first, scales[0], texture)
     for sigma in scales:
-        value = first if sigma == scales[0] else gaussian_filter(image, sigma)
+        value = first if sigma == scales[0] else averaged(image, sigma, texture)
         noise = left * scales[0] / sigma
         span = np.ptp(np.percentile(_flattened(value), [0.5, 99.5]))
         # Of noise alone the percentiles span 5.15 standard deviations.
@@ -62,8 +63,26 @@ def smoothed(image: Array, *, texture: float = 0.0) -> Smoothed:
         if clear and _sharpness(value, sigma) > _SHARP:
             break
     spread = float(np.ptp(np.percentile(value, [0.1, 99.9])))
-    noise = np.maximum(noise, 1e-3 * spread)
+    least = 1e-3 * spread + (_LEFT_OF_LATTICE * float(image.std()) if texture else 0.0)
+    noise = np.maximum(noise, least)
     return Smoothed(value, sigma, noise, spread, _edge_blur(value, sigma))
+
+
+def averaged(image: Array, sigma: float, texture: float) -> Array:
+    """Image smoothed with a Gaussian σ; near its border with less of a lattice.
+
+    Beyond the border of the image a lattice does not go on in phase, so that within
+    the Gaussian's reach its average is off. There the nearest average from further
+    inside is taken.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    value = gaussian_filter(image, sigma)
+    margin = round(1.5 * texture)
+    if not margin or min(image.shape) < 6 * margin:
+        return value
+    inside = slice(margin, -margin)
+    return np.pad(value[inside, inside], margin, mode="edge")
 
 
 def _sharpness(value: Array, sigma: float) -> float:
