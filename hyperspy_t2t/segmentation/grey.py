@@ -179,12 +179,21 @@ def _by_cost(labels: Labels, view: _View) -> Labels:
         both = residual(sums[found.first] + sums[found.second], prior)
         cost = both - apart[found.first] - apart[found.second]
         per_length = np.maximum(cost, 0) / found.length
-        needed = np.maximum(_COST, 12 / found.length) * view.faintest**2
+        # A border through noise of longer reach can bend to fit it less often.
+        reach = sums[:, -1] / sums[:, -2]
+        reach = np.maximum(reach[found.first], reach[found.second])
+        bends = view.smooth.sigma / reach
+        needed = np.maximum(_COST * bends, 12 / found.length) * view.faintest**2
         return per_length, needed
 
     # Labels from 0, so that none is without pixels.
     labels = labels - labels.min()
-    sums = moments(labels, view.fine, view.weight)
+    reach = np.maximum(view.smooth.reach, view.smooth.sigma) + np.zeros(labels.shape)
+    sums = np.column_stack([
+        moments(labels, view.fine, view.weight),
+        np.maximum(np.bincount(labels.ravel()), 1),
+        np.bincount(labels.ravel(), reach.ravel()),
+    ])  # fmt: skip
     return merged(borders(labels, view.across), sums, strength)[labels] + 1
 
 

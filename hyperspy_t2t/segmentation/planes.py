@@ -48,7 +48,7 @@ def region_planes(labels: Labels, image: Array) -> Array:
 
 def residual(sums: Array, prior: float) -> Array:
     """Squares left by the best plane, whose slope has a normal prior."""
-    n, x, y, xx, xy, yy, v, vx, vy, vv = sums.T
+    n, x, y, xx, xy, yy, v, vx, vy, vv = sums.T[:10]
     n = np.maximum(n, 1e-300)
     cxx, cxy, cyy = xx - x * x / n + prior, xy - x * y / n, yy - y * y / n + prior
     bx, by = vx - x * v / n, vy - y * v / n
