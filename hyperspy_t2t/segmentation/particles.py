@@ -31,6 +31,9 @@ CORNER = 0.1
 FEWEST, FINEST = 9, 1e-4
 """Smallest region by default: in pixels, half a circle of five pixels, and over the
 area of the image."""
+CROWD, LIKE = 20, 4.0
+"""Fewest particles of a crowd, and the largest ratio of the 90th percentile of their
+areas to the 10th."""
 SAMPLES = 512
 """Rows or columns to which a smaller image is interpolated, so that particles of
 some five pixels have an inside and an outline."""
@@ -86,6 +89,19 @@ def touching_particles(
     groups = _without_fragments(pieces, region, smallest * factor**2)
     labels = groups[pieces.labels][factor // 2 :: factor, factor // 2 :: factor]
     return (np.unique(labels, return_inverse=True)[1] + 1).astype(np.int32)
+
+
+def is_crowd(labels: npt.NDArray[np.integer]) -> bool:
+    """Whether regions other than the largest are many particles of like size.
+
+    Then their borders are worth more than those of regions of equal grey level: a
+    layer of touching spheres is one region of one grey level.
+    """
+    area = np.sort(np.bincount(labels.ravel())[1:])[:-1]
+    if len(area) < CROWD:
+        return False
+    small, large = np.percentile(area, [10, 90])
+    return bool(large <= LIKE * small)
 
 
 def _interpolated(image: Array, factor: int) -> Array:

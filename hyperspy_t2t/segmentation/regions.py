@@ -33,7 +33,7 @@ from hyperspy_t2t.segmentation.lattices import (
     usable,
     without_halos,
 )
-from hyperspy_t2t.segmentation.particles import FEWEST, touching_particles
+from hyperspy_t2t.segmentation.particles import FEWEST, is_crowd, touching_particles
 from hyperspy_t2t.segmentation.sampling import sampled_frequencies
 from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
 
@@ -191,6 +191,10 @@ def _by_grey_and_lattice(view: _View, faintest: float) -> _Division:
         smallest=view.smallest,
         faintest=faintest,
     )
+    if not len(view.frequencies):
+        crowd = touching_particles(view.working, smallest=max(view.smallest, FEWEST))
+        if is_crowd(crowd) and crowd.max() > grey.max():
+            return _Division(crowd, crowd, smooth, None)
     return _by_lattice(view, grey, smooth)
 
 
