@@ -32,7 +32,7 @@ from hyperspy_t2t.segmentation.steps import (
 
 Array = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.intp]
-_COST = 0.45
+_COST = 0.5
 """Smallest cost of a merger that stops it, per pixel of border, in noise units: above
 what a watershed of pure noise leaves."""
 _SLOPE = 0.5

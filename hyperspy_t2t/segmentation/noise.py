@@ -80,7 +80,7 @@ def image_noise(value: Array, white: Array, sigma: float, rest: Array) -> Noise:
         width *= 2
         finer = width / pitch <= 4
         rest, pitch = (coarse, pitch) if finer else (coarse[::2, ::2], 2 * pitch)
-    excess, power = (_around(values, sigma) for values in (excess, power))
+    excess, power = (usual_around(values, sigma) for values in (excess, power))
     power = np.maximum(power, 4 * np.pi * (sigma * white) ** 2)
     return Noise(np.sqrt(white**2 + 2 * excess), power)
 
@@ -93,7 +93,7 @@ def by_level(value: Array) -> npt.NDArray[np.intp]:
     return np.argsort(steps.astype(np.uint16), axis=None, kind="stable")
 
 
-def _around(values: Array, sigma: float) -> Array:
+def usual_around(values: Array, sigma: float) -> Array:
     """Values, or less where most of what lies around has less.
 
     Pixels of a thin layer or of a blurred edge lie all within edges; what their grey

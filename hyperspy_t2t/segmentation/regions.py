@@ -224,13 +224,18 @@ def _by_particles(view: _View, faintest: float) -> _Division:
 
 def _by_threshold(view: _View, faintest: float) -> _Division:
     """Regions of equal class of grey level."""
+    from scipy.ndimage import gaussian_filter
+
     smooth = smoothed(view.working, texture=view.texture)
+    # A threshold is passed by chance where the noise of one pixel is not far below.
+    more = 48 * float(np.median(smooth.noise)) / max(smooth.range, 1e-300)
+    sigma = smooth.sigma * float(np.clip(more, 1, 4))
+    value = gaussian_filter(smooth.value, np.sqrt(sigma**2 - smooth.sigma**2))
     contrast = float(np.ptp(np.percentile(view.working, [1, 99])))
-    classes = intensity_classes(smooth.value, contrast=contrast)
+    classes = intensity_classes(value, contrast=contrast)
     whole = np.ones(view.working.shape, np.int32)
-    # Of white noise this many pixels may exceed a threshold together.
-    smallest = max(view.smallest, (4 * smooth.sigma) ** 2)
-    labels = split_regions(whole, classes, smallest=smallest, thinnest=max(1.5, smooth.sigma + 1))
+    smallest, thinnest = max(view.smallest, (3 * sigma) ** 2), max(1.5, sigma)
+    labels = split_regions(whole, classes, smallest=smallest, thinnest=thinnest)
     return _Division(labels, labels, smooth, None)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.segmentation.noise import by_level
+from hyperspy_t2t.segmentation.noise import by_level, usual_around
 
 Array = npt.NDArray[np.floating]
 _SCALES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
@@ -53,7 +53,7 @@ def smoothed(image: Array, *, texture: float = 0.0) -> Smoothed:
     scales = ([texture] if texture > 0.5 else []) + scales
     scales = [s for s in scales if s == scales[0] or s < min(image.shape) / 12]
     first = averaged(image, scales[0], texture)
-    left = _noise_left(image, first, scales[0], texture)
+    left = usual_around(_noise_left(image, first, scales[0], texture), scales[0])
     for sigma in scales:
         value = first if sigma == scales[0] else averaged(image, sigma, texture)
         noise = left * scales[0] / sigma
@@ -78,7 +78,7 @@ def averaged(image: Array, sigma: float, texture: float) -> Array:
     from scipy.ndimage import gaussian_filter
 
     value = gaussian_filter(image, sigma)
-    margin = round(1.5 * texture)
+    margin = round(2 * texture)
     if not margin or min(image.shape) < 6 * margin:
         return value
     inside = slice(margin, -margin)
