@@ -112,7 +112,7 @@ def test_min_area_joins_small_regions() -> None:
 
 
 def test_an_unknown_method() -> None:
-    with pytest.raises(ValueError, match="auto, threshold, lattice, .*; got 'magic'"):
+    with pytest.raises(ValueError, match=r"auto, threshold, lattice, .*; got 'magic'"):
         find_regions(np.ones((50, 50)), ImageGrid((50, 50), (1, 1)), method="magic")
 
 
