@@ -16,14 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.segmentation.fringes import FringeMaps
-from hyperspy_t2t.segmentation.merging import Borders, borders, merged
-from hyperspy_t2t.segmentation.steps import steps_across
+from hyperspy_t2t.segmentation.merging import Borders, Strength, borders, merged
 
 Array = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.intp]
 _STEP = 0.015
 """Smallest step that divides a lattice: 1.5 % of strain or 0.9° of rotation."""
-_UNUSUAL = 2.0
+_MOST = 8
+"""Largest number of fringes used."""
+_UNUSUAL = 3.0
 """Step over the median inside the lattice that divides it."""
 _SURE = 6.0
 """Step over its noise that divides a lattice."""
@@ -67,7 +68,7 @@ def distorted_parts(
     sigma = maps.sigma / maps.pitch
     if where.sum() < 2 * (3 * sigma) ** 2:
         return whole
-    fringes = local_frequencies(maps, frequencies, related / maps.sigma)
+    fringes = local_frequencies(maps, fine, frequencies, related / maps.sigma)
     matrix, spread = distortion(fringes, noise, where)
     matrix, spread = continued(matrix, where), continued(spread[None], where)[0]
     labels = _between_steps(matrix, spread / maps.sigma, where, sigma)
@@ -115,33 +116,44 @@ class Fringes(NamedTuple):
         return total / np.maximum(weight.sum(axis=1), 1e-30)[:, None]
 
 
-def local_frequencies(maps: FringeMaps, frequencies: Array, related: float) -> Fringes:
-    """Local frequencies from the gradient of the phase.
+def local_frequencies(
+    maps: FringeMaps, fine: FringeMaps, frequencies: Array, related: float
+) -> Fringes:
+    """Local frequencies from the gradient of the phase, averaged with the power.
+
+    A narrow Gaussian hardly weakens a frequency beside the one it is tuned to, so
+    that the end of a crystal does not shift it; the average brings the noise down to
+    that of a wide one, and has no weight where the amplitude passes through zero.
 
     Parameters
     ----------
     maps
-        Waves, the strongest first.
+        Waves through a wide Gaussian, for its width and grid.
+    fine
+        The same through a narrow one on a grid that is a multiple as fine, the
+        strongest first.
     frequencies
         (fx, fy) in periods per pixel, shape (n, 2).
     related
         Distance of frequencies, in periods per pixel, that belong to one fringe.
     """
-    member, local, amplitude = [], [], []
-    for family in _families(frequencies, related):
-        f = np.stack([sign * frequencies[k] for k, sign in family])
-        wave = np.stack([
-            maps.wave[k] if sign > 0 else maps.wave[k].conj() for k, sign in family
-        ])  # fmt: skip
-        # Of frequencies nearby the strongest tells best, whichever it is.
-        best = np.abs(wave).argmax(axis=0)[None]
-        local.append([
-            np.take_along_axis(_gradient(wave, axis), best, 0)[0] / maps.pitch
-            + f[best[0], k]
-            for k, axis in enumerate((2, 1))
-        ])  # fmt: skip
-        amplitude.append(np.abs(np.take_along_axis(wave, best, 0)[0]))
-        member.append(family[0][0])
+    from scipy.ndimage import gaussian_filter
+
+    step = maps.pitch // fine.pitch
+    more = np.sqrt(max(maps.sigma**2 - fine.sigma**2, 0)) / fine.pitch
+
+    def averaged(values: Array) -> Array:
+        return gaussian_filter(values, more, truncate=3)[::step, ::step]
+
+    member = _fringes_apart(frequencies, related)[:_MOST]
+    local, amplitude = [], []
+    for k in member:
+        wave = fine.wave[k]
+        turns = [np.angle(averaged(_turn(wave, axis))) for axis in (1, 0)]
+        local.append(
+            np.array(turns) / (2 * np.pi * fine.pitch) + frequencies[k][:, None, None]
+        )
+        amplitude.append(np.sqrt(averaged(wave.real**2 + wave.imag**2)))
     return Fringes(member, np.array(local), np.array(amplitude))
 
 
@@ -190,30 +202,26 @@ def distortion(
     return matrix.reshape(4, *shape), spread
 
 
-def _families(frequencies: Array, related: float) -> list[list[tuple[int, int]]]:
-    """Indices of frequencies of one fringe and their signs, the strongest first."""
-    left, result = list(range(len(frequencies))), []
-    while left:
-        first = frequencies[left[0]]
-        family = [
-            (k, sign)
-            for k in left
-            for sign in (1, -1)
-            if np.linalg.norm(sign * frequencies[k] - first) <= related
+def _fringes_apart(frequencies: Array, related: float) -> list[int]:
+    """Indices of frequencies further than `related` from those before them."""
+    chosen: list[int] = []
+    for k, f in enumerate(frequencies):
+        distances = [
+            min(np.linalg.norm(f - g), np.linalg.norm(f + g))
+            for g in frequencies[chosen]
         ]
-        result.append(family)
-        used = {k for k, _ in family}
-        left = [k for k in left if k not in used]
-    return result
+        if min(distances, default=np.inf) > related:
+            chosen.append(k)
+    return chosen
 
 
-def _gradient(wave: npt.NDArray[np.complex64], axis: int) -> Array:
-    """Periods per sample by which the phase of waves advances."""
+def _turn(wave: npt.NDArray[np.complex64], axis: int) -> npt.NDArray[np.complex64]:
+    """Power times the phase factor from one sample to the next, the mean of both."""
     wave = np.moveaxis(wave, axis, -1)
     turn = wave[..., 1:] * wave[..., :-1].conj()
-    both = np.concatenate([turn[..., :1], turn[..., 1:] + turn[..., :-1],
-                           turn[..., -1:]], axis=-1)  # fmt: skip
-    return np.moveaxis(np.angle(both), -1, axis) / (2 * np.pi)
+    both = np.concatenate([2 * turn[..., :1], turn[..., 1:] + turn[..., :-1],
+                           2 * turn[..., -1:]], axis=-1)  # fmt: skip
+    return np.moveaxis(both, -1, axis)
 
 
 def continued(values: Array, where: npt.NDArray[np.bool_]) -> Array:
@@ -233,8 +241,9 @@ def _between_steps(
 
     slope = np.sqrt(sum(np.hypot(*np.gradient(one)) ** 2 for one in matrix))
     basins = watershed(gaussian_filter(slope, 0.5))
-    across = [steps_across(one, sigma, 1.5) for one in matrix]
-    across = tuple(np.concatenate(both) for both in zip(*across, strict=True))
+    across = _steps(matrix, sigma), np.swapaxes(
+        _steps(np.swapaxes(matrix, 1, 2), sigma), 1, 2
+    )
 
     usual = max(_STEP, _UNUSUAL * _usual_step(across, where))
 
@@ -249,11 +258,61 @@ def _between_steps(
         small = np.minimum(sums[found.first, 0], sums[found.second, 0])
         return np.where(small < (2 * sigma) ** 2, 1e-6 * step, step), np.ones(len(step))
 
+    labels = _joined(basins, across, where, spread, strength)
+    # At a border phases that do not match look like a part in between.
+    labels = _without_thin(labels, where, 1.25 * sigma)
+    return _joined(labels, across, where, spread, strength)
+
+
+def _steps(matrix: Array, sigma: float) -> Array:
+    """Steps from each sample to the next in x, less a slope that goes on.
+
+    Taken over 1.5 σ to both sides. Of it is taken the smaller of the slopes that
+    follow, as far as it explains the step; at the frame only one follows.
+    """
+    reach, beyond = max(1, round(1.5 * sigma)), max(2, round(2 * sigma))
+    last = matrix.shape[-1] - 1
+    index = np.arange(last)
+    left, right = np.clip([index - reach, index + 1 + reach], 0, last)
+    far_left, far_right = np.clip([left - beyond, right + beyond], 0, last)
+    step = matrix[..., right] - matrix[..., left]
+    least = np.full(step.shape, np.inf)
+    for far, near in ((far_right, right), (left, far_left)):
+        slope = (matrix[..., far] - matrix[..., near]) / np.maximum(far - near, 1)
+        slope = np.maximum(np.sign(step) * slope, 0)
+        least = np.minimum(least, np.where(far - near > beyond // 2, slope, np.inf))
+    least = np.where(np.isfinite(least), least, 0) * (right - left)
+    return np.sign(step) * np.maximum(np.abs(step) - least, 0)
+
+
+def _joined(
+    labels: Labels,
+    across: tuple[Array, Array],
+    where: npt.NDArray[np.bool_],
+    spread: Array,
+    strength: Strength,
+) -> Labels:
+    """Labels 1 … n after borders without a step are gone."""
     terms = where.astype(float), spread, np.ones(where.shape)
-    sums = np.stack([np.bincount(basins.ravel(), t.ravel()) for t in terms], axis=1)
-    # The watershed counts from 1.
+    sums = np.stack([np.bincount(labels.ravel(), t.ravel()) for t in terms], axis=1)
+    # Label 0 does not occur.
     sums[:, 2] = np.maximum(sums[:, 2], 1)
-    return merged(borders(basins, across), sums, strength)[basins]
+    new = merged(borders(labels, across), sums, strength)[labels]
+    return np.unique(new, return_inverse=True)[1].reshape(labels.shape) + 1
+
+
+def _without_thin(
+    labels: Labels, where: npt.NDArray[np.bool_], thinnest: float
+) -> Labels:
+    """Parts nowhere as deep as `thinnest` given to the nearest others."""
+    from scipy.ndimage import distance_transform_edt
+
+    keep = [False] + [
+        distance_transform_edt((labels == k) & where).max() >= thinnest
+        for k in range(1, labels.max() + 1)
+    ]
+    kept = np.array(keep)[labels]
+    return continued(labels[None], kept)[0] if kept.any() else labels
 
 
 def _core(

@@ -135,7 +135,7 @@ def _padded(
     background: Array,
     binning: int,
 ) -> tuple[_Spectrum, _Spectrum]:
-    """Spectra of a block less its background with what surrounds it, and of its weights.
+    """Spectra of a block less its background with what surrounds it, and of weights.
 
     Beyond the image it is 0. Its sides are multiples of `pitch` that transform fast.
     """

@@ -28,8 +28,10 @@ _FAINT = 0.1
 """Share of the plateau below which there is no lattice."""
 _RELATED = 0.35
 """Distance of frequencies, times σ, that one local frequency may bridge."""
-_CONTROLS = 4
-"""Frequencies at which the noise is measured."""
+_CONTROLS = 3
+"""Frequencies of each of two lengths at which the noise is measured."""
+_OWN = 0.5
+"""Share of the power of all others that a lattice has where it is strong."""
 _INSIDE = 1.75
 """Distance from a border, in σ, at which a lattice has its full amplitude."""
 
@@ -41,8 +43,6 @@ class Lattice(NamedTuple):
     """Indices of the frequencies."""
     plateau: float
     """Root mean square of their amplitudes where the lattice is strong."""
-    texture: float
-    """Power of noise and texture at these frequencies over that at the controls."""
 
 
 class LatticeMap(NamedTuple):
@@ -124,58 +124,64 @@ def lattice_map(
         background=background,
         binning=binning,
     )
-    noise = noise_power(coarse)
-    amplitude = np.abs(coarse.wave[:-_CONTROLS])
+    controls = coarse.wave[len(frequencies) :]
+    noise = noise_power(controls, coarse.sigma / coarse.pitch)
+    amplitude = np.abs(coarse.wave[: len(frequencies)])
     floor = 4 * float(np.sqrt(np.median(noise)))
     groups, strength = [], []
     for members in _groups(amplitude, floor, frequencies, _RELATED / coarse.sigma):
-        combined = _combined(amplitude[members], noise)
-        if not (combined > floor).any():
-            continue
-        texture = _texture(amplitude[members], noise)
-        combined = _combined(amplitude[members], texture * noise)
+        # Not the root mean square: of a frequency that two lattices share the others
+        # tell which one it is.
+        combined = amplitude[members].mean(axis=0)
         # Robust, since a control may be a frequency of some small region.
         above = combined > floor
         if above.mean() < 0.002:
             continue
         # Of what is clearly lattice: a faint halo may cover more of the image.
-        plateau = np.percentile(combined[above & (combined > 0.3 * combined.max())], 80)
-        groups.append(Lattice(members, float(plateau), texture))
+        clear = above & (combined > 0.3 * combined.max())
+        plateau = np.percentile(combined[clear], 80)
+        power = (amplitude[members] ** 2).mean(axis=0)[clear]
+        groups.append(Lattice(members, float(np.sqrt(np.percentile(power, 80)))))
         strength.append(np.where(above, combined / plateau, 0.0))
     if not groups:
         return None
+    groups, strength = _without_artefacts(groups, np.stack(strength))
     here = interpolated(noise, coarse.pitch, fine.wave.shape[1:], fine.pitch)
     here *= (coarse.sigma / fine.sigma) ** 2
     presence, seen = _presence(fine, here, groups)
-    strength = _divided(np.stack(strength), coarse, fine, noise, frequencies, groups)
+    strength = _divided(strength, coarse, fine, noise, frequencies, groups)
     return LatticeMap(strength, presence, fine.pitch, coarse.sigma, seen)
 
 
-def noise_power(maps: FringeMaps) -> Array:
-    """Mean square of the noise of the waves, from those at the control frequencies."""
+def _without_artefacts(
+    groups: list[Lattice], strength: Array
+) -> tuple[list[Lattice], Array]:
+    """Lattices without those that are strong only where others are much stronger.
+
+    The borders of lattices have frequencies of their own.
+    """
+    weight = [g.plateau**2 * len(g.members) for g in groups]
+    power = strength**2 * np.reshape(weight, (-1, 1, 1))
+    others = power.sum(axis=0) - power
+    keep = [
+        k for k in range(len(groups))
+        if np.percentile((power[k] - _OWN * others[k])[strength[k] > 0.5], 75) > 0
+    ]  # fmt: skip
+    return [groups[k] for k in keep], strength[keep]
+
+
+def noise_power(waves: npt.NDArray[np.complex64], sigma: float) -> Array:
+    """Mean square of the noise of waves, from those at the control frequencies.
+
+    The speckle of an amorphous film has more power at short frequencies; the larger
+    of both lengths counts. `sigma` in samples.
+    """
     from scipy.ndimage import gaussian_filter
 
-    power = np.abs(maps.wave[-_CONTROLS:]) ** 2
+    power = np.abs(waves.reshape(2, _CONTROLS, *waves.shape[1:])) ** 2
     # The median of an exponential distribution is ln 2 of its mean.
-    middle = np.median(power, axis=0) / np.log(2)
-    return gaussian_filter(middle, 2 * maps.sigma / maps.pitch)
-
-
-def _texture(amplitude: Array, noise: Array) -> float:
-    """Power over that of the noise where a lattice is not, 1 if it is everywhere.
-
-    The speckle of an amorphous film may have more at a lattice's frequencies.
-    """
-    power = (amplitude**2).mean(axis=0)
-    without = power < 0.1 * np.percentile(power, 99)
-    if without.mean() < 0.05:
-        return 1.0
-    return max(1.0, float(np.median((power / noise)[without])))
-
-
-def _combined(amplitude: Array, noise: Array) -> Array:
-    """Root mean square over frequencies, which weighs strong ones more, less noise."""
-    return np.sqrt(np.maximum((amplitude**2).mean(axis=0) - noise, 0))
+    middle = np.median(power, axis=1) / np.log(2)
+    return gaussian_filter(middle, (0, 2 * sigma, 2 * sigma)).max(axis=0)
 
 
 def _presence(
@@ -195,7 +201,7 @@ def _presence(
     ratio = np.where(seen, total / np.maximum(inside, 1e-9), 0.0)
     calm, unit, wide = _all_lattices(fine, noise, groups, 1 / 20)
     reach = int(np.ceil(4 * wide / fine.pitch))
-    without = np.pad(calm <= 3 * unit, reach, mode="edge")
+    without = np.pad(calm <= np.maximum(3 * unit, _FAINT), reach, mode="edge")
     core = distance_transform_edt(without) > wide / fine.pitch
     if not core.any():
         return np.ones_like(ratio), sigma
@@ -217,16 +223,16 @@ def _all_lattices(
     from scipy.ndimage import gaussian_filter
 
     # The squares of amplitudes add up, and so do the variances of the squares.
-    spread = [g.texture**2 / g.plateau**4 / len(g.members) for g in groups]
+    spread = [1 / g.plateau**4 / len(g.members) for g in groups]
     unit = np.sqrt(noise * np.sqrt(sum(spread)))
     stronger = min(max(1.0, float(np.median(unit)) / wanted), PERIODS / _FINE)
     more = fine.sigma / fine.pitch * np.sqrt(stronger**2 - 1)
     total = np.zeros(noise.shape)
-    for members, plateau, texture in groups:
+    for members, plateau in groups:
         wave = fine.wave[members]
         if more > 0:
             wave = gaussian_filter(wave, (0, more, more))
-        power = (np.abs(wave) ** 2).mean(axis=0) - texture * noise / stronger**2
+        power = (np.abs(wave) ** 2).mean(axis=0) - noise / stronger**2
         total += power / plateau**2
     return np.sqrt(np.maximum(total, 0)), unit / stronger, fine.sigma * stronger
 
@@ -253,10 +259,11 @@ def _divided(
     shape = fine.wave.shape[1:]
     owner = strength.argmax(axis=0)
     inside = _further_inside(strength.max(axis=0), coarse.sigma / coarse.pitch)
-    # Beside a line where the amplitude passes through zero the phase says nothing.
-    clear = strength.max(axis=0) > np.maximum(0.5 * inside, _FAINT)
+    # Near a border, or a line where the amplitude passes through zero, the phase
+    # says little.
+    clear = strength.max(axis=0) > np.maximum(0.7 * inside, _FAINT)
     result = []
-    for index, (members, _, _) in enumerate(groups):
+    for index, (members, _) in enumerate(groups):
         mine = (owner == index) & clear
         members = members[np.argsort(-np.abs(coarse.wave[members]).max(axis=(1, 2)))]
         parts = distorted_parts(
@@ -321,19 +328,21 @@ def without_halos(
 
 
 def control_frequencies(frequencies: Array) -> Array:
-    """Frequencies of about the same length, far from all others and each other."""
-    length = np.median(np.linalg.norm(frequencies, axis=1))
+    """Frequencies far from all others and each other: of the shortest's length first,
+    then of the median length."""
+    length = np.linalg.norm(frequencies, axis=1)
     angle = np.linspace(0, np.pi, 90, endpoint=False)
     # Not along the axes, where scan noise is.
     angle = angle[(np.abs(np.cos(angle)) > 0.1) & (np.abs(np.sin(angle)) > 0.1)]
-    trial = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    trial = np.concatenate([trial * length * share for share in (0.8, 1.0, 1.2)])
-    trial = trial[np.linalg.norm(trial, axis=1) < 0.48]
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     taken, chosen = np.concatenate([frequencies, -frequencies]), []
-    for _ in range(_CONTROLS):
-        distance = np.linalg.norm(trial[:, None] - taken[None], axis=-1).min(axis=1)
-        chosen.append(trial[distance.argmax()])
-        taken = np.concatenate([taken, [chosen[-1], -chosen[-1]]])
+    for radius in (length.min(), float(np.median(length))):
+        trial = radius * np.concatenate([0.9 * circle, circle, 1.1 * circle])
+        trial = trial[np.linalg.norm(trial, axis=1) < 0.48]
+        for _ in range(_CONTROLS):
+            apart = np.linalg.norm(trial[:, None] - taken[None], axis=-1).min(axis=1)
+            chosen.append(trial[apart.argmax()])
+            taken = np.concatenate([taken, [chosen[-1], -chosen[-1]]])
     return np.array(chosen)
 
 
@@ -345,8 +354,8 @@ def _groups(
     Amplitudes of one lattice fluctuate independently with thickness and scan noise,
     so places are compared, not amplitudes: two frequencies belong together when
     the one seen in fewer places is mostly seen where the other is. Frequencies
-    nearer than `related` may be one that changes with the strain: mostly the places
-    of both count.
+    nearer than `related` may be one that changes with the strain: that they are seen
+    in other places tells little.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
@@ -362,8 +371,7 @@ def _groups(
         np.linalg.norm(frequencies[:, None] - sign * frequencies[None], axis=-1)
         for sign in (1, -1)
     ))  # fmt: skip
-    spread = np.stack([seen[near].any(axis=0) for near in apart < related])
-    distance = 0.7 * _places_apart(spread) + 0.3 * _places_apart(seen)
+    distance = _places_apart(seen) * np.where(apart < related, 0.3, 1.0)
     tree = linkage(squareform(distance, checks=False), method="average")
     cluster = fcluster(tree, 0.5, criterion="distance")
     return [np.flatnonzero(cluster == label) for label in np.unique(cluster)]

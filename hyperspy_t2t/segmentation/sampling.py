@@ -12,16 +12,20 @@ from hyperspy_t2t.frequencies import hann_window
 
 Array = npt.NDArray[np.floating]
 _SMALLEST_TILE, _TILE, _WHOLE = 128, 512, 1024
-"""Sides of tiles in pixels, and the largest image that is also taken whole."""
+"""Sides of tiles in pixels, and of the largest square image also taken whole."""
 _MAX_TILES = 6
 _THREADS = 2
 """Tiles at work at once, each a few MB; the transforms let go of Python's lock."""
+_STRIP = 2.5
+"""Ratio of a tile's sides from which it is a strip."""
 _FEWEST_PERIODS = 6
 """Periods in a tile below which a frequency is structure and no lattice."""
 _HIGHEST = 0.48
 """Highest frequency in periods per pixel."""
 _SIGNIFICANT = 25.0
 """Power over that of the noise: exp(−25) of the maxima of noise exceed it."""
+_ABOVE = 15.0
+"""Power over that of streaks and surroundings: exp(−15) of what is in them exceeds."""
 _FAINT = 0.03
 """Amplitude below which a tile's frequency counts as an artefact of another tile's."""
 
@@ -81,12 +85,13 @@ def _tiles(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
     """
     axes = []
     for size in shape:
-        length = min(size, max(_SMALLEST_TILE, min(_TILE, size // 2)))
+        length = max(_SMALLEST_TILE, min(_TILE, size // 2))
+        length = min(size, length) if size >= 2 * _SMALLEST_TILE else size
         count = min(_MAX_TILES, 2 * -(-size // length) - 1)
         starts = np.linspace(0, size - length, count).astype(int)
         axes.append([slice(int(a), int(a) + length) for a in starts])
     tiles = [(rows, columns) for rows in axes[0] for columns in axes[1]]
-    if max(shape) <= _WHOLE:
+    if np.prod(shape) <= _WHOLE**2:
         tiles.append((slice(0, shape[0]), slice(0, shape[1])))
     return tiles
 
@@ -153,7 +158,7 @@ def tile_frequencies(
         return np.empty((0, 3))
     background = _surroundings(power, floor, rows, columns, tile.shape)
     height = power[rows, columns]
-    keep = height > _SIGNIFICANT * background
+    keep = height > _ABOVE * background
     rows, columns, height = rows[keep], columns[keep], height[keep]
     order = np.argsort(-height, kind="stable")
     spots = np.stack([
@@ -227,12 +232,17 @@ def _surroundings(
     upright, level = np.zeros((2, 2, len(rows)))
     upright[0], level[1] = 1, 1
     result = floor[rows, columns]
-    for direction in (radial, upright, level):
+    # The spots of a strip merge across it: only along it they stand apart.
+    narrow = max(shape) > _STRIP * min(shape)
+    along = upright if shape[0] > shape[1] else level
+    for direction in (along,) if narrow else (radial, upright, level):
         for sign in (-1, 1):
             steps = sign * np.arange(4, 11)[:, None]
             values = _at(power, rows + steps * direction[0],
                          columns + steps * direction[1])  # fmt: skip
             result = np.maximum(result, np.median(values, axis=0) / np.log(2))
+    if narrow:
+        return result
     dy, dx = (d.ravel()[:, None] for d in np.indices((13, 13)) - 6)
     ring = np.maximum(np.abs(dy), np.abs(dx)).ravel() > 3
     box = _at(power, rows + dy[ring], columns + dx[ring])
