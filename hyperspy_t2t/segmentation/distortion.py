@@ -241,8 +241,9 @@ def _between_steps(
 
     slope = np.sqrt(sum(np.hypot(*np.gradient(one)) ** 2 for one in matrix))
     basins = watershed(gaussian_filter(slope, 0.5))
-    across = _steps(matrix, sigma), np.swapaxes(
-        _steps(np.swapaxes(matrix, 1, 2), sigma), 1, 2
+    across = (
+        _steps(matrix, sigma),
+        np.swapaxes(_steps(np.swapaxes(matrix, 1, 2), sigma), 1, 2),
     )
 
     usual = max(_STEP, _UNUSUAL * _usual_step(across, where))

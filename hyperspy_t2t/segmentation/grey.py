@@ -98,6 +98,14 @@ class _View:
     smallest: float
     faintest: float
 
+    @property
+    def thinnest(self) -> float:
+        """Depth of regions too thin to be any.
+
+        Where two grains meet the density is off along a seam as wide as the average.
+        """
+        return (1.5 if self.texture else 1.0) * self.smooth.sigma + 0.01
+
     def with_noise(self, noise: Noise) -> "_View":
         smooth = self.smooth._replace(noise=noise.level, reach=noise.reach)
         return replace(self, smooth=smooth)
@@ -163,7 +171,9 @@ def _without_steps(start: Labels, view: _View) -> Labels:
         labels = merge_without_step(
             start, view.fine, view.weight, view.slope, test, across
         )
-        labels = without_thin(labels, view.across, view.slope, smooth.sigma)
+        labels = without_thin(
+            labels, view.across, view.slope, smooth.sigma, thinnest=view.thinnest
+        )
         labels = without_small(labels, view.across, view.smallest)
         if labels.max() <= _CROWDED:
             break
@@ -198,12 +208,17 @@ def _by_cost(labels: Labels, view: _View) -> Labels:
 
 
 def without_thin(
-    labels: Labels, across: tuple[Array, Array], slope: Array, sigma: float
+    labels: Labels,
+    across: tuple[Array, Array],
+    slope: Array,
+    sigma: float,
+    *,
+    thinnest: float,
 ) -> Labels:
     """Regions given up that lie within one blurred edge.
 
-    Those nowhere deeper than σ; those nowhere deeper than 2 σ whose grey level lies
-    between those at their two sides; and pieces of an edge up to 4 σ deep.
+    Those nowhere deeper than `thinnest`; those nowhere deeper than 2 σ whose grey
+    level lies between those at their two sides; and pieces of an edge up to 4 σ deep.
     """
     from scipy.ndimage import distance_transform_edt, maximum
     from skimage.segmentation import watershed
@@ -216,7 +231,7 @@ def without_thin(
     depth = np.asarray(maximum(distance_transform_edt(~edge) + 1, labels, index))
     found = borders(labels, across)
     flank = between(found.first, found.second, found.step[:, 0], len(index))
-    shallow = np.where(flank, 2 * sigma + 0.5, sigma + 0.01)
+    shallow = np.where(flank, max(2 * sigma + 0.5, thinnest), thinnest)
     shallow[edge_pieces(found, flank)] = 4 * sigma
     keep = depth > shallow
     if keep[1:].all() or not keep[1:].any():

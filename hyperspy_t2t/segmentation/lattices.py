@@ -146,6 +146,8 @@ def lattice_map(
     if not groups:
         return None
     groups, strength = _without_artefacts(groups, np.stack(strength))
+    if not groups:
+        return None
     here = interpolated(noise, coarse.pitch, fine.wave.shape[1:], fine.pitch)
     here *= (coarse.sigma / fine.sigma) ** 2
     presence, seen = _presence(fine, here, groups)
@@ -163,10 +165,12 @@ def _without_artefacts(
     weight = [g.plateau**2 * len(g.members) for g in groups]
     power = strength**2 * np.reshape(weight, (-1, 1, 1))
     others = power.sum(axis=0) - power
-    keep = [
-        k for k in range(len(groups))
-        if np.percentile((power[k] - _OWN * others[k])[strength[k] > 0.5], 75) > 0
-    ]  # fmt: skip
+    best = strength.argmax(axis=0)
+    keep = []
+    for k in range(len(groups)):
+        mine = (best == k) & (strength[k] > 0.5)
+        if mine.any() and np.median((power[k] - _OWN * others[k])[mine]) > 0:
+            keep.append(k)
     return [groups[k] for k in keep], strength[keep]
 
 

@@ -18,8 +18,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.floating]
 _FEWEST, _FEWEST_OF_CLASS = 15.0, 60.0
 """Independent samples of an octave needed to measure it in an image and in a class."""
-_AROUND = 7
-"""Side of the square, in samples 4 σ apart, whose usual noise is an upper limit."""
+_AROUND = 5
+"""Side of the square, in samples 3 σ apart, whose usual noise is an upper limit."""
 _CLASSES = 100
 """Largest number of classes of grey level whose noise is measured each on its own."""
 _RAYLEIGH = float(np.sqrt(-2 * np.log(0.8)))
@@ -101,7 +101,7 @@ def usual_around(values: Array, sigma: float) -> Array:
     """
     from scipy.ndimage import median_filter
 
-    pitch = max(2, int(4 * sigma))
+    pitch = max(2, round(3 * sigma))
     coarse = values[pitch // 2 :: pitch, pitch // 2 :: pitch]
     if min(coarse.shape) < _AROUND:
         return values

@@ -144,21 +144,10 @@ def _noise_left(image: Array, value: Array, sigma: float, texture: float) -> Arr
             max(np.sqrt(2) * sigma * smooth, white / (2 * np.sqrt(np.pi) * sigma))
         )
     noise = np.empty(image.size)
-    levels = _without_edges(np.clip(levels, np.median(levels) / 5, None))
+    levels = np.maximum(levels, np.median(levels) / 5)
     for part, level in zip(parts, levels, strict=True):
         noise[part] = level
     return noise.reshape(image.shape)
-
-
-def _without_edges(levels: Array) -> Array:
-    """Noise of each class of grey level, without what blurred edges add to some.
-
-    Classes between two levels of the image may hold nothing but edges. Their noise is
-    at most three times what both lower and higher levels have.
-    """
-    below = np.minimum.accumulate(levels)
-    above = np.minimum.accumulate(levels[::-1])[::-1]
-    return np.minimum(levels, 3 * np.maximum(below, above))
 
 
 def _flattened(value: Array) -> Array:
