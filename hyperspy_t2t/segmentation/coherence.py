@@ -14,38 +14,53 @@ _SOFT = 4.0
 """Soft step over what is enough elsewhere that parts one lattice."""
 
 
-def without_faint_steps(labels: Labels, classes: Labels, smooth: Smoothed) -> Labels:
-    """Parts joined where a lattice tells more than the step of the grey level.
+def without_faint_steps(
+    parts: Labels, labels: Labels, classes: Labels, smooth: Smoothed
+) -> tuple[Labels, Labels]:
+    """Parts and regions joined that are one lattice with a faint step inside.
 
-    The thickness changes the grey level of one crystal slowly, in HRTEM up and down,
-    and where a crystal ends its fringes tell better than a soft step. A border stays
-    if its step is sharp, strong, or between parts without a lattice.
+    The thickness changes the grey level of one crystal slowly, in HRTEM up and down.
+    A border inside a lattice stays if its step is sharp or strong.
 
     Parameters
     ----------
+    parts
+        Of one lattice and one region each, shape (ny, nx), 1 and above.
     labels
-        Parts of one lattice and one grey level, shape (ny, nx), 1 and above.
+        Regions of grey levels, same shape.
     classes
         The lattice of each pixel, 0 for none, same shape.
     smooth
         The image they were found in.
     """
-    from scipy.ndimage import sum_labels
+    test = StepTest(smooth)
+    found = borders(parts, test.across())
+    sums = level_sums(parts, smooth.value, np.ones(parts.shape), smooth)
+    strength = np.maximum(test.sharp(found, sums), test.soft(found, sums) / _SOFT)
+    lattice, region = _most_frequent(parts, classes), _most_frequent(parts, labels)
+    same = lattice[found.first] == lattice[found.second]
+    join = same & (lattice[found.first] > 0) & (strength < 1)
+    first, second = found.first[join], found.second[join]
+    return _joined(parts, first, second), _joined(labels, region[first], region[second])
+
+
+def _most_frequent(parts: Labels, values: Labels) -> npt.NDArray[np.intp]:
+    """Value that most pixels of each part have."""
+    count = int(values.max()) + 1
+    pair = parts.astype(np.int64) * count + values
+    table = np.bincount(pair.ravel(), minlength=(int(parts.max()) + 1) * count)
+    return table.reshape(-1, count).argmax(axis=1)
+
+
+def _joined(
+    labels: Labels, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
+) -> Labels:
+    """Labels 1 … n after pairs of them became one; 0 stays."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    test = StepTest(smooth)
-    found = borders(labels, test.across())
-    if not len(found.first) or not classes.any():
-        return labels
-    sums = level_sums(labels, smooth.value, np.ones(labels.shape), smooth)
-    strength = np.maximum(test.sharp(found, sums), test.soft(found, sums) / _SOFT)
-    in_lattice = 2 * sum_labels(classes > 0, labels, np.arange(labels.max() + 1)) > (
-        np.bincount(labels.ravel())
-    )
-    join = (strength < 1) & (in_lattice[found.first] | in_lattice[found.second])
     count = int(labels.max()) + 1
-    pairs = (found.first[join], found.second[join])
-    graph = coo_array((np.ones(join.sum()), pairs), shape=(count, count))
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
     new = connected_components(graph, directed=False)[1][labels]
-    return np.unique(new, return_inverse=True)[1].reshape(labels.shape) + 1
+    new = np.unique(new, return_inverse=True)[1].reshape(labels.shape)
+    return (new if (labels == 0).any() else new + 1).astype(labels.dtype)

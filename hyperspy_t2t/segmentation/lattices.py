@@ -30,6 +30,8 @@ _RELATED = 0.35
 """Distance of frequencies, times σ, that one local frequency may bridge."""
 _CONTROLS = 3
 """Frequencies of each of two lengths at which the noise is measured."""
+_FAINT_BESIDE = 0.3
+"""Amplitude over that of the strongest frequency at the same place that is faint."""
 _OWN = 0.5
 """Share of the power of all others that a lattice has where it is strong."""
 _INSIDE = 1.75
@@ -359,34 +361,50 @@ def _groups(
     so places are compared, not amplitudes: two frequencies belong together when
     the one seen in fewer places is mostly seen where the other is. Frequencies
     nearer than `related` may be one that changes with the strain: that they are seen
-    in other places tells little.
+    in other places tells little. Faint frequencies, which borders have too, join a
+    group only if they are seen in most of its places.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
-    count = len(amplitude)
-    if count == 1:
-        return [np.array([0])]
     # Samples lie at half of σ: every second one tells the same.
-    maps = amplitude[:, ::2, ::2].reshape(count, -1)
+    maps = amplitude[:, ::2, ::2].reshape(len(amplitude), -1)
     plateau = np.percentile(maps, 99, axis=1, keepdims=True)
     seen = maps > np.maximum(0.4 * plateau, floor)
+    strongest = maps.max(axis=0)
+    share = [np.median(m[s] / strongest[s]) if s.any() else 0.0
+             for m, s in zip(maps, seen, strict=True)]  # fmt: skip
+    strong = np.flatnonzero(np.array(share) > _FAINT_BESIDE)
+    if len(strong) < 2:
+        return [strong] if len(strong) else []
     apart = np.minimum(*(
         np.linalg.norm(frequencies[:, None] - sign * frequencies[None], axis=-1)
         for sign in (1, -1)
     ))  # fmt: skip
-    distance = _places_apart(seen) * np.where(apart < related, 0.3, 1.0)
-    tree = linkage(squareform(distance, checks=False), method="average")
+    fewer, more = _places_apart(seen)
+    distance = fewer * np.where(apart < related, 0.3, 1.0)
+    tree = linkage(
+        squareform(distance[np.ix_(strong, strong)], checks=False), "average"
+    )
     cluster = fcluster(tree, 0.5, criterion="distance")
-    return [np.flatnonzero(cluster == label) for label in np.unique(cluster)]
+    groups = [list(strong[cluster == label]) for label in np.unique(cluster)]
+    for faint in np.setdiff1d(np.arange(len(maps)), strong):
+        near = [np.mean(more[faint, members]) for members in groups]
+        if min(near) < 0.5:
+            groups[int(np.argmin(near))].append(faint)
+    return [np.array(members) for members in groups]
 
 
-def _places_apart(seen: npt.NDArray[np.bool_]) -> Array:
-    """Share of the places of the one seen in fewer in which the other is not."""
+def _places_apart(seen: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Share of the places of one frequency in which another is not seen.
+
+    Of the places of the one seen in fewer, and of the one seen in more.
+    """
     seen = seen.astype(np.float32)
     # Without BLAS, whose threads cost more than a product as small as this.
     both = np.einsum("in,jn->ij", seen, seen).astype(float)
     places = np.maximum(np.diag(both), 1.0)
-    distance = 1 - both / np.minimum(places[:, None], places[None])
-    np.fill_diagonal(distance, 0)
-    return distance
+    fewer = 1 - both / np.minimum(places[:, None], places[None])
+    more = 1 - both / np.maximum(places[:, None], places[None])
+    np.fill_diagonal(fewer, 0)
+    return fewer, more

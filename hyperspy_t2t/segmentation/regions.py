@@ -255,14 +255,13 @@ def _by_lattice(
     classes = lattice_classes(strength, found.presence_on(labels.shape, view.binning))
     classes = without_halos(labels, classes, strength.max(axis=0))
     # Lattices are seen through a Gaussian: what is thinner cannot be told apart.
-    limits = {
-        "smallest": max(view.smallest, (2 * sigma) ** 2),
-        "thinnest": sigma,
-    }
-    parts = split_regions(labels, classes, **limits)
+    thinnest = np.full(classes.max() + 1, sigma)
+    # What has no lattice may be the rim of a crystal that is tilted or thin there.
+    thinnest[0] = 1.5 * sigma
+    smallest = max(view.smallest, (2 * sigma) ** 2)
+    parts = split_regions(labels, classes, smallest=smallest, thinnest=thinnest)
     if labels.max() > 1:
-        labels = without_faint_steps(parts, classes, smooth)
-        parts = split_regions(labels, classes, **limits)
+        parts, labels = without_faint_steps(parts, labels, classes, smooth)
     return _Division(parts, labels, smooth, found)
 
 
@@ -363,7 +362,7 @@ def split_regions(
     classes: npt.NDArray[np.integer],
     *,
     smallest: float,
-    thinnest: float,
+    thinnest: float | Array,
 ) -> Labels:
     """Split each region into its connected parts of equal class.
 
@@ -379,7 +378,8 @@ def split_regions(
     smallest
         Fewest pixels of a part.
     thinnest
-        Smallest distance in pixels from the inside of a part to its outline.
+        Smallest distance in pixels from the inside of a part to its outline, the
+        same for all or one for each class.
     """
     from scipy.ndimage import find_objects
     from skimage.measure import label
@@ -387,7 +387,9 @@ def split_regions(
     pair = labels.astype(np.int64) * (classes.max() + 1) + classes + 1
     parts = label(np.where(labels > 0, pair, 0), background=0, connectivity=1)
     keep = np.bincount(parts.ravel()) >= smallest
-    keep &= _depth(parts) >= thinnest
+    of_part = np.zeros(len(keep), np.intp)
+    of_part[parts] = classes
+    keep &= _depth(parts) >= np.broadcast_to(thinnest, classes.max() + 1)[of_part]
     keep[0] = False
     result = np.zeros(labels.shape, np.int32)
     for region, box in enumerate(find_objects(labels), start=1):

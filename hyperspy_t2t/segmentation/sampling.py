@@ -84,14 +84,21 @@ def _tiles(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
     A small image is also taken whole: more periods, sharper spots.
     """
     axes = []
-    for size in shape:
-        length = max(_SMALLEST_TILE, min(_TILE, size // 2))
-        length = min(size, length) if size >= 2 * _SMALLEST_TILE else size
+    lengths = [
+        max(_SMALLEST_TILE, min(_TILE, size // 2))
+        if size >= 2 * _SMALLEST_TILE
+        else size
+        for size in shape
+    ]
+    # Only of a strip the tiles are strips.
+    shortest = int(np.ceil(max(lengths) / _STRIP))
+    for size, length in zip(shape, lengths, strict=True):
+        length = min(size, max(length, shortest))
         count = min(_MAX_TILES, 2 * -(-size // length) - 1)
         starts = np.linspace(0, size - length, count).astype(int)
         axes.append([slice(int(a), int(a) + length) for a in starts])
     tiles = [(rows, columns) for rows in axes[0] for columns in axes[1]]
-    if np.prod(shape) <= _WHOLE**2:
+    if max(shape) <= _WHOLE or np.prod(shape) <= _WHOLE**2 / 3:
         tiles.append((slice(0, shape[0]), slice(0, shape[1])))
     return tiles
 
@@ -233,9 +240,9 @@ def _surroundings(
     upright[0], level[1] = 1, 1
     result = floor[rows, columns]
     # The spots of a strip merge across it: only along it they stand apart.
-    narrow = max(shape) > _STRIP * min(shape)
+    narrow = max(shape) > _STRIP * min(shape) and min(shape) < 2 * _SMALLEST_TILE
     along = upright if shape[0] > shape[1] else level
-    for direction in (along,) if narrow else (radial, upright, level):
+    for direction in (radial, along) if narrow else (radial, upright, level):
         for sign in (-1, 1):
             steps = sign * np.arange(4, 11)[:, None]
             values = _at(power, rows + steps * direction[0],

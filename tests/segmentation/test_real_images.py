@@ -61,4 +61,5 @@ def test_layers_of_a_superlattice(real_data: Path) -> None:
     assert not bottom[:100].any()
     border = bottom.shape[0] - bottom.sum(axis=0)
     assert np.median(border) == pytest.approx(148, abs=15)
-    assert np.abs(border - np.median(border)).max() < 30
+    # It rises by 25 pixels from the left end to the middle.
+    assert np.ptp(border) < 50

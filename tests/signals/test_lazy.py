@@ -12,6 +12,7 @@ import pytest
 from dask.callbacks import Callback
 
 from hyperspy_t2t.data import scene
+from hyperspy_t2t.segmentation import binning, fringes
 from hyperspy_t2t.signals import SegmentedImage
 
 STAGES = ("micrograph", "segmented", "peaks", "indexed", "strain", "atoms")
@@ -68,8 +69,11 @@ class Largest(Callback):
             self.pixels = max(self.pixels, np.prod(value.shape[-2:]))
 
 
-def test_nothing_is_read_whole(run_chain):
+def test_nothing_is_read_whole(run_chain, monkeypatch):
     # Each of its two regions is half of it; tiles of 512² are read to look around.
+    # Blocks of 2048² and strips of 32 million pixels are made smaller, as the image.
+    monkeypatch.setattr(fringes, "_BLOCK", 256)
+    monkeypatch.setattr(binning, "_STRIP", 200_000)
     image = scene("two_layers", shape=(1100, 700)).as_lazy(chunks=(300, 250))
     with dask.config.set(scheduler="synchronous"), Largest() as largest:
         chain = run_chain(image)
