@@ -27,8 +27,8 @@ def gold(rotation, outline):
 
 half = band(SIZE / 2, 2 * SIZE)
 images = {
-    "two grains turned by 2°": synthetic_micrograph(
-        [silicon(0.0), silicon(2.0, half)], **FRAME
+    "two grains turned by 0.6°": synthetic_micrograph(
+        [silicon(0.0), silicon(0.6, half)], **FRAME
     ),
     "a grain 1.5 nm thin": synthetic_micrograph(
         [silicon(0.0), silicon(40.0, band(9.5, 11.0))], **FRAME
