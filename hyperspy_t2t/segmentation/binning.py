@@ -104,7 +104,7 @@ def in_single_precision(image: Any) -> Any:
     image
         Array (ny, nx), numpy or dask.
     """
-    if image.dtype.itemsize <= 2 or image.dtype == np.float32:
+    if image.dtype.itemsize <= 2:
         return image
     step = [max(1, size // _SAMPLED) for size in image.shape]
     sample = np.asarray(image[:: step[0], :: step[1]]).astype(float)
@@ -114,7 +114,7 @@ def in_single_precision(image: Any) -> Any:
     middle = float(np.median(sample))
     # Halves first: a range may exceed the largest number.
     extent = 2 * (sample.max() / 2 - sample.min() / 2)
-    if 1e-30 < extent < 1e30 and abs(middle) < 1e4 * extent:
+    if 1e-10 < extent < 1e10 and abs(middle) < 1e4 * extent:
         return image
     return (image.astype(float) - middle) / extent
 

@@ -34,6 +34,9 @@ area of the image."""
 CROWD, LIKE = 20, 4.0
 """Fewest particles of a crowd, and the largest ratio of the 90th percentile of their
 areas to the 10th."""
+SPECK, COVERED_BY_CROWD = 12, 0.1
+"""Fewest pixels of its smaller particles, and least share of the image that they cover:
+specks of noise are of like size as well."""
 SAMPLES = 512
 """Rows or columns to which a smaller image is interpolated, so that particles of
 some five pixels have an inside and an outline."""
@@ -101,7 +104,8 @@ def is_crowd(labels: npt.NDArray[np.integer]) -> bool:
     if len(area) < CROWD:
         return False
     small, large = np.percentile(area, [10, 90])
-    return bool(large <= LIKE * small)
+    wide = small >= SPECK and area.sum() >= COVERED_BY_CROWD * labels.size
+    return bool(wide and large <= LIKE * small)
 
 
 def _interpolated(image: Array, factor: int) -> Array:
