@@ -5,6 +5,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.segmentation.binning import filled
 from hyperspy_t2t.segmentation.edges import find_edges
 from hyperspy_t2t.segmentation.patches import Border, Joining, Patches, find_patches
 
@@ -122,15 +123,5 @@ def difference_noise(image: Array) -> float:
 
 def without_gaps(image: Array) -> Array:
     """Grey levels as float; those that are not finite take the nearest one."""
-    from scipy.ndimage import distance_transform_edt
-
     image = np.asarray(image, float)
-    missing = ~np.isfinite(image)
-    if not missing.any():
-        return image
-    if missing.all():
-        return np.zeros(image.shape)
-    nearest = distance_transform_edt(
-        missing, return_distances=False, return_indices=True
-    )
-    return image[tuple(nearest)]
+    return filled(image)[0] if np.isfinite(image).any() else np.zeros(image.shape)

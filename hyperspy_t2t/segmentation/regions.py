@@ -33,6 +33,7 @@ from hyperspy_t2t.segmentation.lattices import (
     usable,
     without_halos,
 )
+from hyperspy_t2t.segmentation.nearest import nearest_label
 from hyperspy_t2t.segmentation.particles import FEWEST, is_crowd, touching_particles
 from hyperspy_t2t.segmentation.sampling import sampled_frequencies
 from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
@@ -399,18 +400,8 @@ def split_regions(
         kept = np.where(inside & keep[parts[box]], parts[box], 0)
         if not kept.any():
             kept = np.where(inside, parts[box][inside][0], 0)
-        result[box][inside] = _nearest_label(kept)[inside]
+        result[box][inside] = nearest_label(kept, (1.0, 1.0))[inside]
     return result
-
-
-def _nearest_label(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    """Labels with every 0 replaced by the nearest other label."""
-    from scipy.ndimage import distance_transform_edt
-
-    nearest = distance_transform_edt(
-        labels == 0, return_distances=False, return_indices=True
-    )
-    return labels[tuple(nearest)]
 
 
 def _depth(parts: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:

@@ -3,6 +3,7 @@
 """Micrograph: a calibrated image, where the chain starts."""
 
 import warnings
+from numbers import Real
 from typing import Any, get_args
 
 import numpy as np
@@ -231,11 +232,13 @@ def _check_hints(method: str, n_regions: int | None, min_area: float | None) -> 
             "Expected a segmentation method among "
             f"{', '.join(get_args(Method))}; got {method!r}."
         )
-    if min_area is not None and not min_area > 0:
-        raise ValueError(f"Expected min_area above 0 nm², got {min_area}.")
-    if n_regions is not None and (n_regions != int(n_regions) or n_regions < 1):
+    if min_area is not None and not (isinstance(min_area, Real) and min_area > 0):
+        raise ValueError(f"Expected min_area above 0 nm², got {min_area!r}.")
+    if n_regions is not None and not (
+        isinstance(n_regions, Real) and n_regions >= 1 and float(n_regions).is_integer()
+    ):
         raise ValueError(
-            f"Expected n_regions as a whole number of at least 1, got {n_regions}."
+            f"Expected n_regions as a whole number of at least 1, got {n_regions!r}."
         )
 
 

@@ -55,6 +55,14 @@ BAD = {
         lambda c: c.image.segment(min_area=-2),
         ValueError, "min_area above 0 nm², got -2",
     ),
+    "min_area in words": (
+        lambda c: c.image.segment(min_area="2 nm²"),
+        ValueError, "min_area above 0 nm², got '2 nm²'",
+    ),
+    "n_regions": (
+        lambda c: c.image.segment(n_regions=float("inf")),
+        ValueError, "whole number of at least 1, got inf",
+    ),
     "find_peaks of HyperSpy": (
         lambda c: c.segmented.find_peaks(method="local_max"),
         TypeError, "does not take method=.*Signal2D.find_peaks",
