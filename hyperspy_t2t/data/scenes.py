@@ -308,7 +308,7 @@ def polycrystal(
             thickness=float(rng.uniform(9, 11)),
             name=f"grain {number + 1}",
         )
-        for number, cell in enumerate(_voronoi(grains, np.array(_field(imaging)), rng))
+        for number, cell in enumerate(voronoi_cells(grains, np.array(_field(imaging)), rng))
     ]
     return _draw(regions, imaging, title="Polycrystal")
 
@@ -373,7 +373,7 @@ def _polygon(
     return centre + reach[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
 
 
-def _voronoi(count: int, size: Array, rng: np.random.Generator) -> list[Array]:
+def voronoi_cells(count: int, size: Array, rng: np.random.Generator) -> list[Array]:
     """Voronoi cells of random points in a field, (n, 2) nm each.
 
     The points are mirrored a quarter of a field outside each edge, which closes the

@@ -5,15 +5,14 @@
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.peaks.spots import (
-    measure_spots,
-    prepare,
-    radial_floor,
-    region_spectrum,
-)
+from hyperspy_t2t.peaks.floor import ring_floor
+from hyperspy_t2t.peaks.spectrum import prepare, region_spectrum
+from hyperspy_t2t.peaks.spots import measured, see, spot_table
 from hyperspy_t2t.peaks.window import region_window
 
 Array = npt.NDArray[np.floating]
+_REACH = 3
+"""Spectral pixels around the point within which the maximum is looked for."""
 
 
 def measure_spot(
@@ -46,12 +45,11 @@ def measure_spot(
             f"±({nyquist[0]:.4g}, {nyquist[1]:.4g}), got {g.tolist()}."
         )
     window = region_window(mask, pixel_size=pixel_size)
-    prepared = prepare(image, window)
-    if prepared is None:
+    seen = see(image, window, pixel_size, origin)
+    if seen is None:
         raise ValueError("Expected grey values that vary, got a flat region.")
-    spectrum = region_spectrum(prepared[0], window, pixel_size)
-    near = spectrum.nearest_maximum(g)
-    return measure_spots(prepared, window, spectrum, *near, pixel_size, origin)
+    near = seen.spectrum.nearest_maxima(g[None], _REACH)
+    return spot_table(seen, measured(seen, *near))
 
 
 def noise_density(
@@ -83,6 +81,7 @@ def noise_density(
         return 0.0
     spectrum = region_spectrum(prepared[0], window, pixel_size)
     # Around a strong spot its own leakage hides the noise: the ring tells more.
-    floor = radial_floor(spectrum)
-    floors = [floor[spectrum.pixel_of(g)] for g in np.asarray(g_vectors)]
-    return float(max(floors) * np.prod(pixel_size))
+    step, rings = ring_floor(spectrum)
+    length = np.linalg.norm(g_vectors, axis=1)
+    floors = np.interp(length, np.arange(len(rings)) * step, rings)
+    return float(floors.max() * np.prod(pixel_size))

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.peaks.bands import demodulated
+
 Array = npt.NDArray[np.floating]
 
 
@@ -31,12 +33,14 @@ def refine_sinusoids(
     *,
     max_step: float,
     iterations: int = 12,
+    transform: np.ndarray | None = None,
 ) -> Sinusoids:
     """Climb from `g_start` to the maxima of |Σ w I exp(−2πi g·r)|².
 
     For one sinusoid in white noise this is the maximum-likelihood frequency and
     is unbiased by the pixels of a discrete spectrum. All frequencies move
-    together: a step is three matrix products of the image with waves.
+    together: a step is three matrix products of the image with waves. Of a large
+    image only the frequencies near each start are kept (:mod:`bands`).
 
     Parameters
     ----------
@@ -53,6 +57,8 @@ def refine_sinusoids(
         keeps its start.
     iterations
         Newton steps.
+    transform
+        ``rfft2`` of the values, zero-padded or not, if it is known already.
 
     References
     ----------
@@ -60,10 +66,13 @@ def refine_sinusoids(
     https://doi.org/10.1109/TIT.1974.1055282
     """
     centre = np.array([_centre(window, x, 1), _centre(window, y, 0)])
-    dx, dy = x - centre[0], y - centre[1]
-    g = np.array(g_start, float)
+    g_start = np.asarray(g_start, float).reshape(-1, 2)
+    bands = demodulated(values, y, x, g_start, transform=transform)
+    around = bands.y - centre[1], bands.x - centre[0]
+    carrier = bands.g
+    g = g_start.copy()
     for _ in range(iterations):
-        moments = _moments(values, dy, dx, g)
+        moments = _moments(bands.values, *around, g - carrier)
         step = _newton_step(moments)
         length = np.linalg.norm(step, axis=1, keepdims=True)
         step *= np.minimum(1.0, 0.5 * max_step / np.maximum(length, 1e-300))
@@ -71,10 +80,11 @@ def refine_sinusoids(
         if np.all(length < 1e-7 * max_step):
             break
     lost = np.linalg.norm(g - g_start, axis=1) > max_step
-    g[lost] = np.asarray(g_start)[lost]
-    moments = _moments(values, dy, dx, g)
-    component = moments[0] * np.exp(-2j * np.pi * (g @ centre))
-    return Sinusoids(g, component, _covariance(window, dy, dx, moments))
+    g[lost] = g_start[lost]
+    moments = _moments(bands.values, *around, g - carrier)
+    component = moments[0] * np.exp(-2j * np.pi * ((g - carrier) @ centre))
+    covariance = _covariance(window, y - centre[1], x - centre[0], moments)
+    return Sinusoids(g, component, covariance)
 
 
 def _centre(window: Array, position: Array, axis: int) -> float:
@@ -82,19 +92,24 @@ def _centre(window: Array, position: Array, axis: int) -> float:
     return float((profile @ position) / profile.sum())
 
 
-def _moments(values: Array, dy: Array, dx: Array, g: Array) -> np.ndarray:
-    """Σ v·{1, x, y, xx, xy, yy}·exp(−2πi g·r) for each g, shape (6, n)."""
-    wave_x = np.exp(-2j * np.pi * np.outer(dx, g[:, 0]))
-    wave_y = np.exp(-2j * np.pi * np.outer(dy, g[:, 1]))
-    weighted = np.concatenate(
-        [wave_x, dx[:, None] * wave_x, dx[:, None] ** 2 * wave_x], axis=1
-    )
-    lines = (values @ weighted.real + 1j * (values @ weighted.imag)).reshape(
-        len(dy), 3, len(g)
-    )
-    along_y = np.stack([wave_y, dy[:, None] * wave_y, dy[:, None] ** 2 * wave_y])
-    pairs = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))
-    return np.stack([(lines[:, i] * along_y[j]).sum(axis=0) for i, j in pairs])
+def _moments(values: np.ndarray, dy: Array, dx: Array, g: Array) -> np.ndarray:
+    """Σ v·{1, x, y, xx, xy, yy}·exp(−2πi g·r) for each g, shape (6, n).
+
+    Values are the same for all g, (ny, nx), or each has its own, (n, ny, nx).
+    """
+    wave_x = np.exp(-2j * np.pi * np.outer(g[:, 0], dx))
+    wave_y = np.exp(-2j * np.pi * np.outer(g[:, 1], dy))
+    along_x = np.stack([wave_x, dx * wave_x, dx**2 * wave_x], axis=-1)
+    along_y = np.stack([wave_y, dy * wave_y, dy**2 * wave_y], axis=1)
+    if values.ndim == 2:
+        flat = np.moveaxis(along_x, 1, 0).reshape(len(dx), -1)
+        lines = values @ flat.real + 1j * (values @ flat.imag)
+        lines = np.moveaxis(lines.reshape(len(dy), len(g), 3), 0, 1)
+    else:
+        lines = values @ along_x
+    sums = along_y @ lines  # (n, power of y, power of x)
+    pairs = ((0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0))
+    return np.stack([sums[:, i, j] for i, j in pairs])
 
 
 def _newton_step(moments: np.ndarray) -> Array:

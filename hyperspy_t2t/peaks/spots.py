@@ -7,46 +7,52 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.frequencies import FrequencyAxis, frequency_axis
-from hyperspy_t2t.peaks.sinusoid import refine_sinusoids
+from hyperspy_t2t.peaks.floor import local_floor, ring_floor
+from hyperspy_t2t.peaks.nodes import lattice_nodes, plane_lattices
+from hyperspy_t2t.peaks.sinusoid import Sinusoids, refine_sinusoids
+from hyperspy_t2t.peaks.spectrum import Spectrum, prepare, region_spectrum
 
 Array = npt.NDArray[np.floating]
 SPOT_COLUMNS = ("gx", "gy", "intensity", "gx_std", "gy_std", "snr", "phase")
 SPOT_UNITS = ("1/nm", "1/nm", "", "1/nm", "1/nm", "", "rad")
 LONGEST = 2.5
 """Longest lattice period in nm looked for unless asked: most cells are smaller."""
-_MAIN_LOBE = 3.0
-"""Spectral pixels around a spot that belong to it (a Hann window has ±2)."""
+_SCALLOP = 0.6
+"""Share of its power that a spot between pixels still shows on one of them."""
+_LEAKING = 2.0
+"""How much more than a wave's leakage may be due to it: its amplitude varies."""
+_SAME, _NEAR = 1.5, 5.0
+"""Distances, in units of the patch over which noise is alike, below which two maxima
+are one spot, and one may be the foot of the other."""
+_TRIALS = 3
+"""Independent maxima for each pixel searched, as spots lie between pixels too."""
 
 
-class Spectrum(NamedTuple):
-    """Windowed power spectrum of a region, zero frequency in the centre."""
+class Seen(NamedTuple):
+    """A region as its spectrum is measured."""
 
-    power: Array
-    """|Σ w (I − Ī) exp(−2πi g·r)|² / Σ w², shape (ny, nx)."""
-    leakage: Array
-    """Power of the window itself around a spot, 1 in the centre, same shape."""
-    y_axis: FrequencyAxis
-    x_axis: FrequencyAxis
+    values: Array
+    """Windowed grey values without their background, (ny, nx)."""
+    mean: float
+    window: Array
+    spectrum: Spectrum
+    y: Array
+    """Positions of the rows in nm."""
+    x: Array
 
-    def pixel_of(self, g: Array) -> tuple[int, int]:
-        """Row and column of the pixel at g, in 1/nm."""
-        return (
-            self.y_axis.size // 2 + round(g[1] / self.y_axis.scale),
-            self.x_axis.size // 2 + round(g[0] / self.x_axis.scale),
-        )
 
-    def nearest_maximum(self, g: Array) -> tuple[np.ndarray, np.ndarray, Array]:
-        """Row, column and noise floor of the strongest pixel next to g, in arrays."""
-        reach = int(_MAIN_LOBE)
-        row, column = self.pixel_of(g)
-        rows = slice(max(0, row - reach), row + reach + 1)
-        columns = slice(max(0, column - reach), column + reach + 1)
-        part = self.power[rows, columns]
-        y, x = np.unravel_index(part.argmax(), part.shape)
-        where = np.array([rows.start + y]), np.array([columns.start + x])
-        floor = np.maximum(_local_floor(self, *where), self.power.max() * 1e-12)
-        return *where, floor
+class Spots(NamedTuple):
+    """Spots of one half plane."""
+
+    sinusoids: Sinusoids
+    floor: Array
+    """Noise power per pixel at each, (n,)."""
+    snr: Array
+
+    def take(self, index: np.ndarray) -> "Spots":
+        """Some of them, in an order."""
+        sinusoids = Sinusoids(*(part[index] for part in self.sinusoids))
+        return Spots(sinusoids, self.floor[index], self.snr[index])
 
 
 def find_spots(
@@ -62,10 +68,11 @@ def find_spots(
     """Crystallographic frequencies of an image seen through a window.
 
     A local maximum of the power spectrum is a spot if it stands above the noise
-    at its place (the largest of the medians over its ring of equal |g|, over its
-    surroundings and along its row and its column, which scan noise fills with
-    streaks) so far that noise alone would give `false_alarms` of them per
-    spectrum, and if it is not the leakage of a stronger spot through the window.
+    at its place (:func:`~hyperspy_t2t.peaks.floor.local_floor`) so far that noise
+    alone would give `false_alarms` of them per spectrum, and if it is not the
+    leakage of a stronger spot through the window. Where the spots lie on a lattice,
+    its other nodes are looked at too: they are few, so that a fainter maximum on
+    one of them is as unlikely to be noise.
 
     Parameters
     ----------
@@ -86,269 +93,207 @@ def find_spots(
         followed by its Friedel partner −g. The intensity is the squared amplitude
         of the fringes relative to the squared mean grey level.
     """
-    prepared = prepare(image, window)
-    if prepared is None:
+    seen = see(image, window, pixel_size, origin)
+    if seen is None:
         return np.empty((0, len(SPOT_COLUMNS)))
-    spectrum = region_spectrum(prepared[0], window, pixel_size)
     extent = np.sqrt(window.sum() * np.prod(pixel_size))
     limits = (1 / (max_d or min(extent / 5.0, LONGEST)), 1 / min_d)
-    rows, columns, floor = _significant_maxima(spectrum, limits, false_alarms)
-    if not len(rows):
-        return np.empty((0, len(SPOT_COLUMNS)))
-    return measure_spots(
-        prepared, window, spectrum, rows, columns, floor, pixel_size, origin
-    )
+    spots = significant_spots(seen, limits, false_alarms)
+    spots = with_lattice_nodes(seen, spots, limits, false_alarms)
+    return spot_table(seen, spots)
 
 
-def prepare(image: Array, window: Array) -> tuple[Array, float] | None:
-    """Windowed image without its background, and its mean; None if it is flat.
-
-    The background, a plane fitted under the window, would otherwise leak into
-    low frequencies.
-    """
-    finite = np.isfinite(image)
-    weights = np.where(finite, window, 0.0)
-    if not weights.any():
-        return None
-    values = np.where(finite, image, 0.0).astype(float)
-    y = np.linspace(-1, 1, image.shape[0])[:, None]
-    x = np.linspace(-1, 1, image.shape[1])[None, :]
-    basis = [np.ones_like(values), y + 0 * x, x + 0 * y]
-    normal = np.array([[(weights * a * b).sum() for a in basis] for b in basis])
-    right = np.array([(weights * values * b).sum() for b in basis])
-    coefficients = np.linalg.lstsq(normal, right, rcond=None)[0]
-    values -= sum(c * b for c, b in zip(coefficients, basis, strict=True))
-    values *= weights
-    if not np.any(np.abs(values) > 1e-12 * max(1.0, abs(coefficients[0]))):
-        return None
-    return values, float(coefficients[0])
-
-
-def region_spectrum(
-    values: Array, window: Array, pixel_size: tuple[float, float]
-) -> Spectrum:
-    """Power spectrum of windowed values, zero-padded to a fast transform length."""
-    from scipy.fft import fftshift, next_fast_len, rfft2
-
-    shape = tuple(next_fast_len(int(size), real=True) for size in values.shape)
-    power = _full_power(rfft2(values, shape, workers=-1), shape)
-    leakage = _full_power(rfft2(window, shape, workers=-1), shape)
-    y_axis, x_axis = map(frequency_axis, shape, pixel_size)
-    return Spectrum(
-        fftshift(power) / (window**2).sum(),
-        fftshift(leakage) / leakage[0, 0],
-        y_axis,
-        x_axis,
-    )
-
-
-def _full_power(half: np.ndarray, shape: tuple[int, int]) -> Array:
-    """|FFT|² on the full grid from the half that a real transform gives."""
-    power = np.empty(shape)
-    columns = half.shape[1]
-    power[:, :columns] = half.real**2 + half.imag**2
-    rest = np.arange(columns, shape[1])
-    rows = -np.arange(shape[0]) % shape[0]
-    power[:, rest] = power[rows][:, shape[1] - rest]
-    return power
-
-
-def radial_floor(spectrum: Spectrum) -> Array:
-    """Expectation of the noise power at each pixel, from medians over rings of |g|.
-
-    Noise power is exponentially distributed, so its mean is the median / ln 2.
-    """
-    radius, step = _radius(spectrum)
-    ring = (radius / (2 * step)).astype(np.intp)
-    order = np.argsort(ring, axis=None, kind="stable")
-    parts = np.split(
-        spectrum.power.ravel()[order], np.cumsum(np.bincount(ring.ravel()))
-    )
-    medians = np.array([_noise_median(part) for part in parts[:-1]])
-    smooth = np.interp(radius, (np.arange(len(medians)) + 0.5) * 2 * step, medians)
-    return smooth / np.log(2)
-
-
-def _noise_median(power: Array) -> float:
-    """Median of the noise among values that also hold spots and their leakage."""
-    for _ in range(8):
-        if not len(power):
-            return 0.0
-        median = np.median(power)
-        # Of exponential noise one value in two hundred is above 7.7 medians.
-        noise = power[power <= 7.7 * median]
-        if len(noise) == len(power):
-            break
-        power = noise
-    return float(median)
-
-
-def _radius(spectrum: Spectrum) -> tuple[Array, float]:
-    radius = np.hypot(spectrum.y_axis.values[:, None], spectrum.x_axis.values[None, :])
-    return radius, max(spectrum.y_axis.scale, spectrum.x_axis.scale)
-
-
-def _significant_maxima(
-    spectrum: Spectrum, limits: tuple[float, float], false_alarms: float
-) -> tuple[np.ndarray, np.ndarray, Array]:
-    """Rows, columns and noise floor of the significant maxima of one half plane."""
-    from scipy.ndimage import maximum_filter
-
-    power = spectrum.power
-    radius, _ = _radius(spectrum)
-    searched = (radius >= limits[0]) & (radius <= limits[1])
-    searched[:, : spectrum.x_axis.size // 2] = False
-    searched[: spectrum.y_axis.size // 2, spectrum.x_axis.size // 2] = False
-    searched[[0, -1], :] = searched[:, -1] = False
-    if not searched.any():
-        return np.empty(0, int), np.empty(0, int), np.empty(0)
-    threshold = np.log(searched.sum() / false_alarms)
-    # Rounding leaves a floor of its own under a noise-free image.
-    numerical = power.max() * 1e-12
-    floor = np.maximum(radial_floor(spectrum), numerical)
-    size = 2 * int(_MAIN_LOBE) + 1
-    peak = (power == maximum_filter(power, size)) & (power > threshold * floor)
-    rows, columns = np.nonzero(peak & searched)
-    local = np.maximum(_local_floor(spectrum, rows, columns), numerical)
-    keep = power[rows, columns] > threshold * local
-    rows, columns, local = rows[keep], columns[keep], local[keep]
-    order = np.argsort(-power[rows, columns], kind="stable")
-    rows, columns, local = rows[order], columns[order], local[order]
-    own = _not_leakage(spectrum, rows, columns)
-    return rows[own], columns[own], local[own]
-
-
-def _local_floor(spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """Noise power at maxima: the largest of four medians.
-
-    Over the ring of |g|, and over the surroundings, the row and the column of each
-    from where its own leakage falls below the first.
-    """
-    if not len(rows):
-        return np.empty(0)
-    floor = radial_floor(spectrum)[rows, columns]
-    centre = spectrum.y_axis.size // 2, spectrum.x_axis.size // 2
-    distance = np.maximum(
-        *(
-            abs(k - c)
-            for k, c in zip(np.indices(spectrum.power.shape), centre, strict=True)
-        )
-    )
-    outside = np.zeros(distance.max() + 1)
-    np.maximum.at(outside, distance, spectrum.leakage)
-    outside = np.maximum.accumulate(outside[::-1])
-    leaking = floor / spectrum.power[rows, columns]
-    lobe = len(outside) - np.searchsorted(outside, leaking, side="right")
-    lobe = np.clip(lobe, _MAIN_LOBE, min(spectrum.power.shape) // 4).astype(int)
-    # Noise is alike over so many pixels: 24 independent ones make a line.
-    correlation = np.sqrt(spectrum.leakage.sum())
-    length = int(np.ceil(8 * correlation))
-    for reach in np.unique(lobe):
-        here = lobe == reach
-        floor[here] = np.maximum(
-            floor[here],
-            _median_around(spectrum.power, rows[here], columns[here], reach, length),
-        )
-    return floor
-
-
-def _median_around(
-    power: Array, rows: np.ndarray, columns: np.ndarray, reach: int, length: int
-) -> Array:
-    """Largest mean that three medians give, over `length` pixels beyond `reach`."""
-    near, far = reach + 1, reach + 1 + length
-    steps = np.arange(near, far)
-    line = np.concatenate([-steps[::-1], steps])
-    disk_y, disk_x = np.mgrid[-far : far + 1, -far : far + 1]
-    distance = np.hypot(disk_y, disk_x)
-    ring = (distance >= near) & (distance <= far)
-    surroundings = (
-        (disk_y[ring], disk_x[ring]),
-        (0 * line, line),
-        (line, 0 * line),
-    )
-    medians = [
-        np.median(
-            power[
-                (rows[:, None] + dy) % power.shape[0],
-                (columns[:, None] + dx) % power.shape[1],
-            ],
-            axis=1,
-        )
-        for dy, dx in surroundings
-    ]
-    return np.max(medians, axis=0) / np.log(2)
-
-
-def _not_leakage(
-    spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray
-) -> npt.NDArray[np.bool_]:
-    """True for maxima (strongest first) that stronger spots do not explain."""
-    from scipy.ndimage import maximum_filter
-
-    power = spectrum.power[rows, columns]
-    reach = 2 * int(_MAIN_LOBE) + 1
-    leakage = maximum_filter(spectrum.leakage, 5)
-    centre = np.array([spectrum.y_axis.size // 2, spectrum.x_axis.size // 2])
-    position = np.stack([rows, columns], axis=1)
-    own = np.ones(len(rows), bool)
-    for i in range(len(rows)):
-        spots = position[:i][own[:i]]
-        strength = power[:i][own[:i]]
-        explained = 0.0
-        # A spot and its Friedel partner both leak.
-        for source in (spots, 2 * centre - spots):
-            offset = position[i] - source
-            where = (centre + offset) % np.array(spectrum.power.shape)
-            explained += 4 * (strength * leakage[where[:, 0], where[:, 1]]).sum()
-            if np.any(np.abs(offset).max(axis=1, initial=0) < reach // 2):
-                own[i] = False
-        own[i] &= power[i] >= explained
-    return own
-
-
-def measure_spots(
-    prepared: tuple[Array, float],
+def see(
+    image: Array,
     window: Array,
-    spectrum: Spectrum,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    floor: Array,
     pixel_size: tuple[float, float],
     origin: tuple[float, float],
-) -> Array:
-    """Table of spots refined from pixels of the spectrum, each with its partner.
+) -> Seen | None:
+    """Transform a region; None if it is flat."""
+    prepared = prepare(image, window)
+    if prepared is None:
+        return None
+    spectrum = region_spectrum(prepared[0], window, pixel_size)
+    y, x = (
+        start + np.arange(size) * step
+        for start, size, step in zip(origin, image.shape, pixel_size, strict=True)
+    )
+    return Seen(*prepared, window, spectrum, y, x)
+
+
+def measured(seen: Seen, rows: np.ndarray, columns: np.ndarray) -> Spots:
+    """Spots at pixels of the spectrum, moved to the maxima between pixels."""
+    floor = np.maximum(
+        local_floor(seen.spectrum, rows, columns), _rounding(seen.spectrum)
+    )
+    refined = refine_sinusoids(
+        seen.values,
+        seen.window,
+        seen.y,
+        seen.x,
+        seen.spectrum.frequency(rows, columns),
+        max_step=1.5 * seen.spectrum.scale.max(),
+        transform=seen.spectrum.transform,
+    )
+    power = np.abs(refined.component) ** 2 / (seen.window**2).sum()
+    return Spots(refined, floor, power / floor)
+
+
+def _rounding(spectrum: Spectrum) -> float:
+    """Floor that rounding leaves under a noise-free image."""
+    return float(spectrum.power.max() * 1e-12)
+
+
+def significant_spots(
+    seen: Seen, limits: tuple[float, float], false_alarms: float
+) -> Spots:
+    """Maxima of one half plane that noise hardly gives, strongest first."""
+    rows, columns, count = half_plane_maxima(seen.spectrum, limits, false_alarms)
+    spots = measured(seen, rows, columns)
+    threshold = np.log(_TRIALS * max(count, 1) / false_alarms)
+    spots = spots.take(np.flatnonzero(spots.snr > threshold))
+    spots = spots.take(np.argsort(-np.abs(spots.sinusoids.component), kind="stable"))
+    return spots.take(not_leakage(seen, spots, np.full(len(spots.snr), threshold)))
+
+
+def half_plane_maxima(
+    spectrum: Spectrum, limits: tuple[float, float], false_alarms: float
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Pixels of one half plane that may be spots, and how many were searched.
 
     Parameters
     ----------
-    prepared, window
-        Result of :func:`prepare` and the weights.
-    spectrum, rows, columns, floor
-        Where the maxima are, and the noise power there.
-    pixel_size, origin
-        (sy, sx) and (top, left) in nm.
+    spectrum
+        The spectrum.
+    limits
+        Least and greatest |g| in 1/nm.
+    false_alarms
+        Expected number of false spots.
     """
-    values, mean = prepared
-    y = origin[0] + np.arange(values.shape[0]) * pixel_size[0]
-    x = origin[1] + np.arange(values.shape[1]) * pixel_size[1]
-    start = np.stack(
-        [spectrum.x_axis.values[columns], spectrum.y_axis.values[rows]], axis=1
+    from scipy.ndimage import maximum_filter
+
+    middle, start = spectrum.centre
+    half = spectrum.power[:, start:]
+    radius = np.hypot(
+        spectrum.y_axis.values[:, None], spectrum.x_axis.values[None, start:]
     )
-    step = 1.5 * max(spectrum.x_axis.scale, spectrum.y_axis.scale)
-    refined = refine_sinusoids(values, window, y, x, start, max_step=step)
-    power = np.abs(refined.component) ** 2
-    noise = floor * (window**2).sum()
-    variance = refined.covariance * (noise / power)[:, None, None]
-    amplitude = 2 * np.abs(refined.component) / window.sum()
+    searched = (radius >= limits[0]) & (radius <= limits[1])
+    searched[:middle, 0] = False
+    searched[[0, -1], :] = searched[:, -1] = False
+    count = int(searched.sum())
+    if not count:
+        return np.empty(0, int), np.empty(0, int), 0
+    threshold = _SCALLOP * np.log(count / false_alarms)
+    step, rings = ring_floor(spectrum)
+    floor = np.interp(radius, np.arange(len(rings)) * step, rings)
+    high = searched & (half > threshold * np.maximum(floor, _rounding(spectrum)))
+    # The column left of zero frequency mirrors the one to its right.
+    left = spectrum.power[:, start - 1 : start]
+    largest = maximum_filter(np.hstack([left, half]), 3)[:, 1:]
+    rows, columns = np.nonzero(high & (half == largest))
+    return rows, columns + start, count
+
+
+def not_leakage(seen: Seen, spots: Spots, threshold: Array) -> npt.NDArray[np.bool_]:
+    """True for spots (strongest first) that stronger ones do not explain.
+
+    What a stronger spot leaks adds to the noise in amplitude, so a spot must stand
+    above the sum of both. A crystal that does not fill the window spreads its spots
+    further than the window says, but evenly to both sides, g₀ + q and g₀ − q.
+
+    Parameters
+    ----------
+    seen, spots
+        The region and its spots, strongest first.
+    threshold
+        Least snr of each.
+    """
+    spectrum = seen.spectrum
+    power = spots.snr * spots.floor
+    place = (spots.sinusoids.g / spectrum.scale)[:, ::-1]
+    correlation = spectrum.leakage.correlation
+    own = np.ones(len(power), bool)
+    for i in range(len(power)):
+        before = np.flatnonzero(own[:i])
+        # A spot and its Friedel partner both leak.
+        source = np.concatenate([place[before], -place[before]])
+        strength = np.tile(power[before], 2)
+        offset = place[i] - source
+        distance = np.linalg.norm(offset, axis=1)
+        leaking = _LEAKING * (strength * spectrum.leakage.at(offset)).sum()
+        limit = np.sqrt(leaking) + np.sqrt(threshold[i] * spots.floor[i])
+        near = (distance < _NEAR * correlation) & (strength > 10 * power[i])
+        mirrored = _power_near(spectrum, source[near] - offset[near])
+        own[i] = (
+            np.sqrt(power[i]) > limit
+            and not np.any(distance < _SAME * correlation)
+            and not np.any(mirrored > power[i] / 4)
+        )
+    return own
+
+
+def _power_near(spectrum: Spectrum, place: Array) -> Array:
+    """Largest power within a pixel of places (n, 2), (y, x) pixels from the centre."""
+    if not len(place):
+        return np.empty(0)
+    rows, columns = spectrum.nearest_maxima(place[:, ::-1] * spectrum.scale, 1)
+    return spectrum.power[rows, columns]
+
+
+def with_lattice_nodes(
+    seen: Seen, spots: Spots, limits: tuple[float, float], false_alarms: float
+) -> Spots:
+    """The spots and fainter ones on the nodes of their lattices."""
+    spectrum = seen.spectrum
+    g = spots.sinusoids.g
+    pixel = spectrum.scale.max()
+    lattices = plane_lattices(g, spots.snr, tolerance=0.7 * pixel)
+    nyquist = 0.5 * spectrum.scale * np.array(spectrum.power.shape[::-1])
+    for basis in lattices:
+        nodes = lattice_nodes(basis, limits, nyquist - 2 * spectrum.scale)
+        known = spots.sinusoids.g
+        if len(nodes):
+            near = np.linalg.norm(nodes[:, None] - known, axis=-1).min(axis=1)
+            nodes = nodes[near > 2 * pixel]
+        if not len(nodes):
+            continue
+        rows, columns = spectrum.nearest_maxima(nodes, 1)
+        more = measured(seen, rows, columns)
+        away = np.linalg.norm(more.sinusoids.g - nodes, axis=1)
+        # Nine pixels around a node are looked at, a few of them independent.
+        threshold = np.log(4 * len(nodes) / false_alarms)
+        keep = (more.snr > threshold) & (away < pixel)
+        spots = _joined(seen, spots, more.take(np.flatnonzero(keep)), threshold)
+    return spots
+
+
+def _joined(seen: Seen, spots: Spots, more: Spots, threshold: float) -> Spots:
+    """Two lists without what the spots of both explain, strongest first."""
+    if not len(more.snr):
+        return spots
+    parts = zip(spots.sinusoids, more.sinusoids, strict=True)
+    both = Spots(
+        Sinusoids(*(np.concatenate(pair) for pair in parts)),
+        np.concatenate([spots.floor, more.floor]),
+        np.concatenate([spots.snr, more.snr]),
+    )
+    both = both.take(np.argsort(-np.abs(both.sinusoids.component), kind="stable"))
+    return both.take(not_leakage(seen, both, np.full(len(both.snr), threshold)))
+
+
+def spot_table(seen: Seen, spots: Spots) -> Array:
+    """Rows of `SPOT_COLUMNS` by falling snr, each followed by its partner."""
+    component, variance = spots.sinusoids.component, spots.sinusoids.covariance
+    amplitude = 2 * np.abs(component) / seen.window.sum()
     half = np.stack(
         [
-            refined.g[:, 0],
-            refined.g[:, 1],
-            (amplitude / max(abs(mean), 1e-300)) ** 2,
-            np.sqrt(variance[:, 0, 0]),
-            np.sqrt(variance[:, 1, 1]),
-            power / noise,
-            np.angle(refined.component),
+            spots.sinusoids.g[:, 0],
+            spots.sinusoids.g[:, 1],
+            (amplitude / max(abs(seen.mean), 1e-300)) ** 2,
+            np.sqrt(variance[:, 0, 0] / spots.snr),
+            np.sqrt(variance[:, 1, 1] / spots.snr),
+            spots.snr,
+            np.angle(component),
         ],
         axis=1,
     )

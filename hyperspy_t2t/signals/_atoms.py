@@ -14,7 +14,7 @@ from hyperspy_t2t.atoms.origin import cell_origin, correlation, lattice_componen
 from hyperspy_t2t.atoms.virtual_cell import VirtualCell, turned_about_beam, virtual_cell
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.composition.alloy import draw_elements
-from hyperspy_t2t.peaks.spots import prepare
+from hyperspy_t2t.peaks.spectrum import prepare
 from hyperspy_t2t.peaks.window import region_window
 from hyperspy_t2t.phases.indexing import nearest_reflection
 from hyperspy_t2t.phases.reflections import projected_structure_factor

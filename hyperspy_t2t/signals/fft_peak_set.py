@@ -72,7 +72,7 @@ class FFTPeakSet(FlatTable, Signal1D):
 
     def power_spectrum(self, label: int) -> Signal2D:
         """The spectrum in which the peaks of a region were found, axes in 1/nm."""
-        from hyperspy_t2t.peaks.spots import prepare, region_spectrum
+        from hyperspy_t2t.peaks.spectrum import prepare, region_spectrum
         from hyperspy_t2t.peaks.window import region_window
         from hyperspy_t2t.signals.micrograph import spectrum_signal
 

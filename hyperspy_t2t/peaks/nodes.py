@@ -1,0 +1,142 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Plane lattices behind a list of spots, and the nodes that they foretell."""
+
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+_SEEDS = 14
+"""Strongest spots whose pairs are tried as a basis."""
+_FEWEST = 4
+"""Spots of one half plane that a lattice must explain: two would fit anything."""
+_CHANCE = 0.05
+"""Number of lattices as good as one accepted that chance would give."""
+
+
+def plane_lattices(g: Array, snr: Array, tolerance: float) -> list[Array]:
+    """Lattices that explain a list of spots, the one that explains most first.
+
+    Pairs of strong spots, and their halved sums, are tried as a basis. A lattice is
+    taken if more spots lie on its nodes than chance would put there, its basis is
+    fitted to them, and the search goes on with the spots that are left.
+
+    Parameters
+    ----------
+    g
+        (gx, gy) in 1/nm, one of each Friedel pair, shape (n, 2).
+    snr
+        Power over noise, shape (n,).
+    tolerance
+        Distance in 1/nm within which a spot lies on a node.
+
+    Returns
+    -------
+    list of ndarray
+        Bases, rows g₁ and g₂ in 1/nm, shape (2, 2).
+    """
+    left = np.ones(len(g), bool)
+    found = []
+    while left.sum() >= _FEWEST:
+        basis = _best_basis(g[left], snr[left], tolerance)
+        if basis is None:
+            break
+        found.append(basis)
+        left &= ~on_nodes(g, basis, tolerance)
+    return found
+
+
+def on_nodes(g: Array, basis: Array, tolerance: float) -> npt.NDArray[np.bool_]:
+    """Which g (n, 2) lie within a distance of a node of a lattice."""
+    orders = np.rint(g @ np.linalg.inv(basis))
+    return np.linalg.norm(orders @ basis - g, axis=1) <= tolerance
+
+
+def _best_basis(g: Array, snr: Array, tolerance: float) -> Array | None:
+    """The lattice least likely by chance, fitted to its spots; None if none is good."""
+    order = np.argsort(-snr, kind="stable")[:_SEEDS]
+    best, lowest = None, np.log(_CHANCE)
+    trials = 0
+    for i, j in combinations(order, 2):
+        for basis in _bases(g[i], g[j]):
+            area = abs(np.linalg.det(basis))
+            if area < 25 * np.pi * tolerance**2:
+                continue
+            trials += 1
+            on = on_nodes(g, basis, tolerance)
+            if on.sum() < _FEWEST:
+                continue
+            fitted = _fitted(g[on], snr[on], basis)
+            on = on_nodes(g, fitted, tolerance)
+            chance = _log_chance(int(on.sum()) - 2, len(g) - 2,
+                                 np.pi * tolerance**2 / area)  # fmt: skip
+            # Spots that carry the power decide between lattices of equal number.
+            if on.sum() >= _FEWEST and chance < lowest:
+                best, lowest = fitted, chance
+    if best is None or lowest + np.log(max(trials, 1)) > np.log(_CHANCE):
+        return None
+    return best
+
+
+def _bases(first: Array, second: Array) -> list[Array]:
+    """Two vectors, and with half their sum and difference, as bases; none if parallel."""
+    cross = abs(first[0] * second[1] - first[1] * second[0])
+    if cross < 0.1 * np.linalg.norm(first) * np.linalg.norm(second):
+        return []
+    half = (first + second) / 2, (first - second) / 2
+    return [np.array([first, second]), np.array([first, half[0]]), np.array(half)]
+
+
+def _fitted(g: Array, snr: Array, basis: Array) -> Array:
+    """Basis by least squares; a spot's position varies as 1/snr."""
+    for _ in range(2):
+        orders = np.rint(g @ np.linalg.inv(basis))
+        weight = np.sqrt(np.minimum(snr, 1e4))[:, None]
+        fit, _, rank, _ = np.linalg.lstsq(orders * weight, g * weight, rcond=None)
+        if rank < 2 or not np.isfinite(np.linalg.cond(fit)):
+            return basis
+        basis = fit
+    return basis
+
+
+def _log_chance(hits: int, trials: int, probability: float) -> float:
+    """ln of the chance of so many hits or more (Chernoff's bound)."""
+    if hits <= 0 or trials <= 0:
+        return 0.0
+    share, p = hits / trials, min(probability, 0.5)
+    if share <= p:
+        return 0.0
+    rest = (1 - share) * np.log((1 - share) / (1 - p)) if share < 1 else 0.0
+    return float(-trials * (share * np.log(share / p) + rest))
+
+
+def lattice_nodes(basis: Array, limits: tuple[float, float], nyquist: Array) -> Array:
+    """Nodes of the half plane gx > 0 within limits of |g| and of gx and gy.
+
+    Parameters
+    ----------
+    basis
+        Rows in 1/nm, (2, 2).
+    limits
+        Least and greatest |g| in 1/nm.
+    nyquist
+        Greatest (gx, gy) in 1/nm.
+
+    Returns
+    -------
+    ndarray
+        (gx, gy), shape (n, 2), from the centre outwards.
+    """
+    reach = np.minimum(nyquist, limits[1])
+    highest = np.ceil(np.abs(np.linalg.inv(basis)).T @ reach).astype(int)
+    m, n = (np.arange(-size, size + 1) for size in highest)
+    orders = np.stack(np.meshgrid(m, n, indexing="ij"), -1).reshape(-1, 2)
+    nodes = orders @ basis
+    length = np.linalg.norm(nodes, axis=1)
+    keep = (length >= limits[0]) & (length <= limits[1])
+    keep &= (np.abs(nodes) < reach).all(axis=1)
+    keep &= (nodes[:, 0] > 0) | ((nodes[:, 0] == 0) & (nodes[:, 1] > 0))
+    nodes, length = nodes[keep], length[keep]
+    return nodes[np.argsort(length, kind="stable")]
