@@ -2,6 +2,8 @@
 # License v3.0 or later; see LICENSE.
 """How strong the noise of a spectrum is at each frequency, in each direction."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,8 +14,9 @@ _ANGLES = 256
 """Directions in which a ring is sampled."""
 _DIRECTIONS = 12
 """Lines through a maximum along which streaks are looked for."""
-_LINE = 14
-"""Independent values on each half of such a line."""
+_LINE, _SCAN_LINE = 14, 40
+"""Independent values on each half of such a line, and of a row or column: what the
+scan draws runs through the whole spectrum."""
 _BIAS, _STREAK = 1.5, 2.5
 """What the largest of all lines exceeds the mean by in plain exponential noise, and
 from where on it is a streak and no chance."""
@@ -79,13 +82,23 @@ def _noise_medians(rows: Array) -> Array:
     return median
 
 
-def local_floor(spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """Noise power at some pixels: the largest of three estimates.
+class Noise(NamedTuple):
+    """Noise power at some pixels, (n,) each."""
 
-    Over the ring of equal |g|; over the surroundings; and along the line through the
-    pixel on which both sides are strongest, so that a maximum on a streak stands
-    against that streak, whatever draws it: the scan, an outline, a grain boundary.
-    The surroundings begin where the pixel's own leakage has fallen below the ring.
+    expected: Array
+    """What a spot there is measured in."""
+    floor: Array
+    """The largest that there are grounds for: a spot must stand above it."""
+
+
+def local_noise(spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray) -> Noise:
+    """Noise power at some pixels, from medians over what lies around each.
+
+    Four are taken: over the ring of equal |g|; over the surroundings; along the row
+    and the column, through all of which the scan draws its streaks; and along the
+    line through the pixel on which both sides are strongest, so that a maximum on a
+    streak stands against that streak, whatever draws it: the scan, an outline, a
+    grain boundary. All begin where the pixel's own leakage has fallen below the ring.
 
     Parameters
     ----------
@@ -93,50 +106,86 @@ def local_floor(spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray) -> Ar
         The spectrum.
     rows, columns
         Pixels, shape (n,).
-
-    Returns
-    -------
-    ndarray
-        Shape (n,).
     """
     if not len(rows):
-        return np.empty(0)
+        return Noise(np.empty(0), np.empty(0))
     step, rings = ring_floor(spectrum)
     length = np.linalg.norm(spectrum.frequency(rows, columns), axis=1)
-    floor = np.interp(length, np.arange(len(rings)) * step, rings)
-    share = floor / np.maximum(spectrum.power[rows, columns], 1e-300)
+    ring = np.interp(length, np.arange(len(rings)) * step, rings)
+    share = ring / np.maximum(spectrum.power[rows, columns], 1e-300)
     lobe = np.clip(
         spectrum.leakage.lobe(share), 3, max(3, min(spectrum.power.shape) // 4)
     )
+    expected, floor = ring.copy(), ring.copy()
     for reach in np.unique(lobe):
-        here = lobe == reach
-        floor[here] = np.maximum(
-            floor[here], _floor_around(spectrum, rows[here], columns[here], reach)
-        )
-    return floor
+        here = np.flatnonzero(lobe == reach)
+        place = spectrum, rows[here], columns[here], reach + 1
+        around, scan, line = _around(*place), _along_axes(*place), _along_lines(*place)
+        streak = np.maximum(scan, line) > _STREAK * around
+        line = np.where(streak, line, line / _BIAS)
+        expected[here] = np.where(streak, np.maximum(scan, line), around)
+        floor[here] = np.max([ring[here], around, scan, line], axis=0)
+    return Noise(expected, floor)
 
 
-def _floor_around(
-    spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray, reach: int
+def _around(
+    spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray, near: int
 ) -> Array:
-    """Larger of the floors in the surroundings and along the strongest line."""
-    near = reach + 1
+    """Noise in the surroundings of each pixel."""
     far = near + int(np.ceil(8 * spectrum.leakage.correlation))
     dy, dx = np.mgrid[-far : far + 1, -far : far + 1]
     distance = np.hypot(dy, dx)
     ring = (distance >= near) & (distance <= far)
-    around = np.median(_values(spectrum, rows, columns, dy[ring], dx[ring]), axis=1)
+    values = _values(spectrum, rows, columns, dy[ring], dx[ring])
+    return np.median(values, axis=1) / np.log(2)
+
+
+def _along_lines(
+    spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray, near: int
+) -> Array:
+    """Noise along the strongest line through each pixel."""
     steps = near + np.arange(int(np.ceil(_LINE * spectrum.leakage.correlation)))
     angle = np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     dy = np.rint(np.outer(np.sin(angle), steps)).astype(int)
     dx = np.rint(np.outer(np.cos(angle), steps)).astype(int)
     # The mean of both sides in logarithms: a spot's neighbour is on one side alone.
-    line = np.sqrt(
+    sides = np.sqrt(
         np.median(_values(spectrum, rows, columns, dy, dx), axis=-1)
         * np.median(_values(spectrum, rows, columns, -dy, -dx), axis=-1)
-    ).max(axis=1)
-    line = np.where(line > _STREAK * around, line, line / _BIAS)
-    return np.maximum(around, line) / np.log(2)
+    )
+    return sides.max(axis=1) / np.log(2)
+
+
+def _along_axes(
+    spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray, near: int
+) -> Array:
+    """Noise along the row or the column of each pixel, the larger."""
+    return np.maximum(*line_noise(spectrum, rows, columns, near))
+
+
+def line_noise(
+    spectrum: Spectrum, rows: np.ndarray, columns: np.ndarray, near: int
+) -> tuple[Array, Array]:
+    """Noise power along the row and along the column of pixels.
+
+    Parameters
+    ----------
+    spectrum
+        The spectrum.
+    rows, columns
+        Pixels, shape (n,).
+    near
+        Distance in pixels from which the noise is taken.
+    """
+    length = int(np.ceil(_SCAN_LINE * spectrum.leakage.correlation))
+    steps = near + np.arange(min(length, min(spectrum.power.shape) // 2))
+    line = np.concatenate([-steps, steps])
+    along_row = _values(spectrum, rows, columns, 0 * line, line)
+    along_column = _values(spectrum, rows, columns, line, 0 * line)
+    return (
+        np.median(along_row, axis=1) / np.log(2),
+        np.median(along_column, axis=1) / np.log(2),
+    )
 
 
 def _values(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.floating]
 _SEEDS = 14
 """Strongest spots whose pairs are tried as a basis."""
-_FEWEST = 4
+_FEWEST = 3
 """Spots of one half plane that a lattice must explain: two would fit anything."""
 _CHANCE = 0.05
 """Number of lattices as good as one accepted that chance would give."""

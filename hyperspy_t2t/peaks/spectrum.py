@@ -113,20 +113,28 @@ def region_spectrum(
 
     shape = tuple(next_fast_len(int(size), real=True) for size in values.shape)
     transform = rfft2(values, shape, workers=-1)
-    power = _centred_power(transform, shape)
+    power = centred(transform.real**2 + transform.imag**2, shape[1])
     power /= (window**2).sum()
     y_axis, x_axis = map(frequency_axis, shape, pixel_size)
     leakage = window_leakage(window, shape)
     return Spectrum(power, leakage, y_axis, x_axis, transform)
 
 
-def _centred_power(half: np.ndarray, shape: tuple[int, int]) -> Array:
-    """|FFT|² with zero in the centre, from the half that a real transform gives."""
-    power = np.empty(shape)
-    middle = shape[1] // 2
-    squares = np.fft.fftshift(half.real**2 + half.imag**2, axes=0)
-    power[:, middle:] = squares[:, : shape[1] - middle]
+def centred(half: Array, width: int) -> Array:
+    """Power with zero frequency in the centre, from the half that ``rfft2`` gives.
+
+    Parameters
+    ----------
+    half
+        Shape (ny, nx // 2 + 1).
+    width
+        nx.
+    """
+    height, middle = half.shape[0], width // 2
+    squares = np.fft.fftshift(half, axes=0)
+    power = np.empty((height, width))
+    power[:, middle:] = squares[:, : width - middle]
     # Friedel's law: row k holds −k at its mirror image about the centre.
-    mirrored = (2 * (shape[0] // 2) - np.arange(shape[0])) % shape[0]
+    mirrored = (2 * (height // 2) - np.arange(height)) % height
     power[:, :middle] = squares[mirrored, middle:0:-1]
     return power

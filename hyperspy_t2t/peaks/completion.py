@@ -1,0 +1,70 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Faint spots on the nodes of the lattices that stronger ones form."""
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.peaks.explained import not_leakage
+from hyperspy_t2t.peaks.finders import Finder
+from hyperspy_t2t.peaks.measure import Seen, Spots, measured
+from hyperspy_t2t.peaks.nodes import lattice_nodes, on_nodes, plane_lattices
+
+Array = npt.NDArray[np.floating]
+ON_NODE = 0.7
+"""Pixels of the spectrum within which a spot lies on a node."""
+
+
+def with_lattice_nodes(
+    seen: Seen, spots: Spots, limits: tuple[float, float], false_alarms: float
+) -> Spots:
+    """The spots, and fainter ones on the nodes of their lattices.
+
+    The nodes are few, so that a faint maximum on one of them is as unlikely to be
+    noise as a strong one anywhere.
+
+    Parameters
+    ----------
+    seen, spots
+        The region and its spots.
+    limits
+        Least and greatest |g| in 1/nm.
+    false_alarms
+        Expected number of false spots on the nodes of a lattice.
+    """
+    pixel = seen.spectrum.scale.max()
+    for basis in plane_lattices(spots.g, spots.snr, tolerance=ON_NODE * pixel):
+        nodes = _unseen_nodes(seen, spots, basis, limits)
+        if not len(nodes):
+            continue
+        # Nine pixels around a node are looked at, about two of them independent.
+        rows, columns = seen.spectrum.nearest_maxima(nodes, 1)
+        more = measured(
+            seen, rows, columns, trials=2 * len(nodes), finder=Finder.LATTICE
+        )
+        away = np.linalg.norm(more.g - nodes, axis=1)
+        more = more.take((more.log_chance < np.log(false_alarms)) & (away < pixel))
+        both = spots.joined(more)
+        spots = both.take(not_leakage(seen, both, false_alarms))
+    return spots
+
+
+def _unseen_nodes(
+    seen: Seen, spots: Spots, basis: Array, limits: tuple[float, float]
+) -> Array:
+    """Nodes of a lattice without a spot, as far out as its intensities reach."""
+    spectrum = seen.spectrum
+    pixel = spectrum.scale.max()
+    seen_on = np.linalg.norm(spots.g[on_nodes(spots.g, basis, ON_NODE * pixel)], axis=1)
+    if not len(seen_on):
+        return np.empty((0, 2))
+    # Intensities fall with |g|: beyond the last spot there is one more node at most.
+    last = seen_on.max() + np.linalg.norm(basis, axis=1).max()
+    nyquist = 0.5 * spectrum.scale * np.array(spectrum.power.shape[::-1])
+    nodes = lattice_nodes(
+        basis, (limits[0], min(limits[1], last)), nyquist - 2 * spectrum.scale
+    )
+    if not len(nodes):
+        return nodes
+    near = np.linalg.norm(nodes[:, None] - spots.g, axis=-1).min(axis=1)
+    return nodes[near > 2 * pixel]

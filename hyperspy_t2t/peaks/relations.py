@@ -1,0 +1,79 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""How spots belong together: lattices, harmonics, sums of two lattices."""
+
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.peaks.nodes import on_nodes
+
+Array = npt.NDArray[np.floating]
+
+
+class Relation(IntEnum):
+    """What a spot is to others."""
+
+    NONE = 0
+    HARMONIC = 1
+    """Twice, three times, … a stronger spot."""
+    SUM = 2
+    """Sum or difference of spots of two lattices, on neither of them: moiré."""
+
+
+def lattice_of(g: Array, lattices: list[Array], tolerance: float) -> npt.NDArray:
+    """Number of the first lattice that a spot lies on, from 1; 0 for none.
+
+    Parameters
+    ----------
+    g
+        (gx, gy) in 1/nm, shape (n, 2).
+    lattices
+        Bases (2, 2) in 1/nm.
+    tolerance
+        Distance in 1/nm.
+    """
+    number = np.zeros(len(g), int)
+    for k, basis in reversed(list(enumerate(lattices, start=1))):
+        number[on_nodes(g, basis, tolerance)] = k
+    return number
+
+
+def relation_of(
+    g: Array, power: Array, lattice: npt.NDArray, tolerance: float
+) -> npt.NDArray:
+    """A value of `Relation` for each spot.
+
+    Parameters
+    ----------
+    g
+        (gx, gy) in 1/nm, one of each Friedel pair, shape (n, 2).
+    power
+        Of each, (n,).
+    lattice
+        As from :func:`lattice_of`.
+    tolerance
+        Distance in 1/nm.
+    """
+    relation = np.full(len(g), Relation.NONE, int)
+    both, number = np.concatenate([g, -g]), np.tile(lattice, 2)
+    strength = np.tile(power, 2)
+    for i in range(len(g)):
+        stronger = strength > power[i]
+        length = (both**2).sum(axis=1)
+        order = np.rint(both @ g[i] / length)
+        away = np.linalg.norm(order[:, None] * both - g[i], axis=1)
+        if np.any(stronger & (order >= 2) & (away <= tolerance)):
+            relation[i] = Relation.HARMONIC
+        elif lattice[i] == 0 and _is_sum(g[i], both[stronger], number[stronger],
+                                         tolerance):  # fmt: skip
+            relation[i] = Relation.SUM
+    return relation
+
+
+def _is_sum(g: Array, both: Array, number: npt.NDArray, tolerance: float) -> bool:
+    """Whether g is the sum of two spots on different lattices."""
+    near = np.linalg.norm(both[:, None] + both - g, axis=-1) <= tolerance
+    different = (number[:, None] != number) & (number[:, None] > 0) & (number > 0)
+    return bool(np.any(near & different))
