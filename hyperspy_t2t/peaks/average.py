@@ -20,7 +20,7 @@ _SHARE = 4
 _SMALLEST = 96
 """Least side in pixels of a small window; a region below four of them has none."""
 _CLEAR = 5.0
-"""Least power over noise: averages scatter little, but the floor is not known as well."""
+"""Least power over noise: averages scatter little, their floor is known less well."""
 _APART = 2.5
 """Pixels of the averaged spectrum within which a spot is known already."""
 
@@ -94,6 +94,7 @@ def _unrefined(
         spectrum.frequency(rows, columns),
         np.sqrt(power * total).astype(complex),
         np.zeros((len(rows), 2, 2)),
+        floor * total,
         floor * total,
         np.log(places) + np.maximum(tail, -700.0),
         np.full(len(rows), int(Finder.AVERAGE)),

@@ -16,9 +16,7 @@ _SAME, _NEAR = 1.5, 5.0
 are one spot, and one may be the foot of the other."""
 
 
-def not_leakage(
-    seen: Seen, spots: Spots, false_alarms: float
-) -> npt.NDArray[np.bool_]:
+def not_leakage(seen: Seen, spots: Spots, false_alarms: float) -> npt.NDArray[np.bool_]:
     """True for spots (strongest first) that stronger ones do not explain.
 
     What a stronger spot leaks adds to the noise in amplitude, so a spot must stand

@@ -57,9 +57,7 @@ def ring_floor(spectrum: Spectrum) -> tuple[float, Array]:
     )
     height, width = spectrum.power.shape
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    values = np.where(
-        inside, spectrum.power[row % height, column % width], np.nan
-    )
+    values = np.where(inside, spectrum.power[row % height, column % width], np.nan)
     medians = _noise_medians(values)
     known = np.isfinite(medians)
     medians = np.interp(radii, radii[known], medians[known])
@@ -198,6 +196,4 @@ def _values(
     """Power at offsets from pixels, shape (n, *offsets)."""
     extra = (slice(None), *(None,) * dy.ndim)
     height, width = spectrum.power.shape
-    return spectrum.power[
-        (rows[extra] + dy) % height, (columns[extra] + dx) % width
-    ]
+    return spectrum.power[(rows[extra] + dy) % height, (columns[extra] + dx) % width]

@@ -62,9 +62,12 @@ def window_leakage(window: Array, shape: tuple[int, int]) -> Leakage:
 
     block = tuple(-(-size // _LARGEST) for size in window.shape)
     padded = np.pad(
-        window, [(0, -size % step) for size, step in zip(window.shape, block, strict=True)]
+        window,
+        [(0, -size % step) for size, step in zip(window.shape, block, strict=True)],
     )
-    rows, columns = (size // step for size, step in zip(padded.shape, block, strict=True))
+    rows, columns = (
+        size // step for size, step in zip(padded.shape, block, strict=True)
+    )
     coarse = padded.reshape(rows, block[0], columns, block[1]).sum(axis=(1, 3))
     # Even lengths have their zero in the same place before and after mirroring.
     length = tuple(2 * (-(-_OVERSAMPLING * size // 2)) for size in coarse.shape)

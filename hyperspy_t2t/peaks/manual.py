@@ -5,9 +5,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.peaks.finders import Finder
 from hyperspy_t2t.peaks.floor import ring_floor
+from hyperspy_t2t.peaks.measure import Seen, measured
 from hyperspy_t2t.peaks.spectrum import prepare, region_spectrum
-from hyperspy_t2t.peaks.spots import measured, see, spot_table
+from hyperspy_t2t.peaks.spots import spot_table
 from hyperspy_t2t.peaks.window import region_window
 
 Array = npt.NDArray[np.floating]
@@ -15,21 +17,13 @@ _REACH = 3
 """Spectral pixels around the point within which the maximum is looked for."""
 
 
-def measure_spot(
-    image: Array,
-    mask: npt.NDArray[np.bool_],
-    pixel_size: tuple[float, float],
-    origin: tuple[float, float],
-    g: Array,
-) -> Array:
+def measure_spot(seen: Seen, g: Array) -> Array:
     """The spot at the maximum of a region's spectrum next to `g`, and its partner.
 
     Parameters
     ----------
-    image, mask
-        Grey values and the region, shape (ny, nx).
-    pixel_size, origin
-        (sy, sx) and (top, left) in nm.
+    seen
+        The region (:func:`~hyperspy_t2t.peaks.measure.see`).
     g
         (gx, gy) in 1/nm.
 
@@ -38,18 +32,15 @@ def measure_spot(
     ndarray
         Two rows with the columns of `SPOT_COLUMNS`.
     """
-    nyquist = 0.5 / np.array(pixel_size)[::-1]
+    spectrum = seen.spectrum
+    nyquist = 0.5 * spectrum.scale * np.array(spectrum.power.shape[::-1])
     if g.shape != (2,) or not np.all(np.abs(g) < nyquist) or not np.any(g):
         raise ValueError(
             "Expected g as (gx, gy) in 1/nm, not zero and within the Nyquist limit "
             f"±({nyquist[0]:.4g}, {nyquist[1]:.4g}), got {g.tolist()}."
         )
-    window = region_window(mask, pixel_size=pixel_size)
-    seen = see(image, window, pixel_size, origin)
-    if seen is None:
-        raise ValueError("Expected grey values that vary, got a flat region.")
-    near = seen.spectrum.nearest_maxima(g[None], _REACH)
-    return spot_table(seen, measured(seen, *near))
+    near = spectrum.nearest_maxima(g[None], _REACH)
+    return spot_table(seen, measured(seen, *near, finder=Finder.HAND))
 
 
 def noise_density(

@@ -12,9 +12,8 @@ from hyperspy_t2t.peaks.measure import Seen, Spots, measured
 from hyperspy_t2t.peaks.network import SMALLEST, network_maxima, spot_probability
 
 Array = npt.NDArray[np.floating]
-ERRS = 1e-3
-"""Share of the maxima of noise, at most, that the network takes for spots; measured on
-spectra of phases that it was not trained on."""
+ERRS = 0.1
+"""Share of the highest maxima of noise, at most, that the network takes for spots."""
 
 
 def probabilities(seen: Seen) -> Array:
@@ -30,8 +29,8 @@ def network_spots(
 ) -> Spots:
     """Marked maxima that stand above the noise, strongest first.
 
-    The network passes one maximum of noise in a thousand, so that a thousandth of
-    the maxima are left among which noise has to be told from spots.
+    The network knows streaks by sight, so that a maximum has to stand above the noise
+    expected at its place, not above the largest that may be there.
 
     Parameters
     ----------
@@ -50,9 +49,8 @@ def network_spots(
     inside = (length >= limits[0]) & (length <= limits[1])
     rows, columns = seen.spectrum.nearest_maxima(g[inside], 1)
     count = searched_pixels(seen.spectrum, limits).sum()
-    spots = measured(
-        seen, rows, columns, trials=ERRS * trials(count), finder=Finder.NETWORK
-    )
+    spots = measured(seen, rows, columns, finder=Finder.NETWORK)
+    spots = spots.against(spots.noise, ERRS * trials(count))
     spots = spots.take(spots.log_chance < np.log(false_alarms))
     return spots.strongest_first()
 

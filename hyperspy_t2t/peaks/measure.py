@@ -36,8 +36,10 @@ class Spots(NamedTuple):
     """Σ w (I − Ī) exp(−2πi g·r)."""
     covariance: Array
     """Of g, in 1/nm², (n, 2, 2)."""
+    noise: Array
+    """Noise power it is measured in, in units of |component|²."""
     floor: Array
-    """The largest noise power that there are grounds for, in units of |component|²."""
+    """The largest noise power that there are grounds for, in the same units."""
     log_chance: Array
     """ln of the number of spots as clear as it that noise alone gives a spectrum."""
     finders: npt.NDArray[np.int64]
@@ -79,7 +81,17 @@ def see(
     pixel_size: tuple[float, float],
     origin: tuple[float, float],
 ) -> Seen | None:
-    """Transform a region; None if it is flat."""
+    """Transform a region; None if it is flat or a line of pixels.
+
+    Parameters
+    ----------
+    image, window
+        Grey values and weights, shape (ny, nx).
+    pixel_size, origin
+        (sy, sx) and (top, left) in nm.
+    """
+    if min(image.shape) < 2:
+        return None
     prepared = prepare(image, window)
     if prepared is None:
         return None
@@ -130,6 +142,7 @@ def measured(
         refined.g,
         refined.component,
         refined.covariance * (expected / power)[:, None, None],
+        expected,
         expected,
         np.zeros(len(rows)),
         np.full(len(rows), finder),

@@ -81,7 +81,7 @@ def _best_basis(g: Array, snr: Array, tolerance: float) -> Array | None:
 
 
 def _bases(first: Array, second: Array) -> list[Array]:
-    """Two vectors, and with half their sum and difference, as bases; none if parallel."""
+    """Two vectors, and with half their sum and difference; none if parallel."""
     cross = abs(first[0] * second[1] - first[1] * second[0])
     if cross < 0.1 * np.linalg.norm(first) * np.linalg.norm(second):
         return []

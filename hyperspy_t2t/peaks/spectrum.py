@@ -56,7 +56,7 @@ class Spectrum(NamedTuple):
         return row, column
 
     def nearest_maxima(self, g: Array, reach: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of the strongest pixels within `reach` pixels of g (n, 2)."""
+        """Rows and columns of the strongest pixels within `reach` of g, (n, 2)."""
         steps = np.arange(-reach, reach + 1)
         dy, dx = (part.ravel() for part in np.meshgrid(steps, steps, indexing="ij"))
         row, column = self.pixel_of(g)

@@ -25,6 +25,8 @@ SPOT_UNITS = ("1/nm", "1/nm", "", "1/nm", "1/nm", "", "rad", "", "", "", "")
 METHODS = ("auto", "statistics", "network", "profiles")
 LONGEST = 2.5
 """Longest lattice period in nm looked for unless asked: most cells are smaller."""
+_PERIODS = 2.5
+"""Least number of periods in the extent of the window, which is half of its side."""
 
 
 def find_spots(
@@ -54,7 +56,7 @@ def find_spots(
         Expected number of false spots per spectrum of pure noise.
     min_d, max_d
         Shortest and longest period looked for, in nm; ``max_d=None`` allows 2.5
-        nm, but at most a fifth of the extent of the window.
+        nm, but at most a fifth of the side of the window.
 
     Returns
     -------
@@ -63,26 +65,37 @@ def find_spots(
         followed by its Friedel partner −g. The intensity is the squared amplitude
         of the fringes relative to the squared mean grey level.
     """
+    seen = see(image, window, pixel_size, origin)
+    return spots_in(
+        seen, method=method, false_alarms=false_alarms, min_d=min_d, max_d=max_d
+    )
+
+
+def spots_in(
+    seen: Seen | None,
+    *,
+    method: str = "auto",
+    false_alarms: float = 0.01,
+    min_d: float = 0.05,
+    max_d: float | None = None,
+) -> Array:
+    """As :func:`find_spots`, of a region whose spectrum is known; None has none."""
     if method not in METHODS:
         raise ValueError(
             f"Expected a method among {', '.join(METHODS)}; got {method!r}."
         )
-    seen = see(image, window, pixel_size, origin)
     if seen is None:
         return np.empty((0, len(SPOT_COLUMNS)))
-    limits = search_limits(window, pixel_size, min_d, max_d)
+    limits = search_limits(seen, min_d, max_d)
     return spot_table(seen, spots_of(seen, limits, method, false_alarms))
 
 
-def search_limits(
-    window: Array,
-    pixel_size: tuple[float, float],
-    min_d: float,
-    max_d: float | None,
-) -> tuple[float, float]:
-    """Least and greatest |g| in 1/nm looked for through a window."""
-    extent = np.sqrt(window.sum() * np.prod(pixel_size))
-    return 1 / (max_d or min(extent / 5.0, LONGEST)), 1 / min_d
+def search_limits(seen: Seen, min_d: float, max_d: float | None) -> tuple[float, float]:
+    """Least and greatest |g| in 1/nm looked for in a region."""
+    step = seen.y[1] - seen.y[0], seen.x[1] - seen.x[0]
+    extent = np.sqrt(seen.window.sum() * np.prod(step))
+    shortest = max(min_d, 2 * max(step))
+    return 1 / (max_d or min(extent / _PERIODS, LONGEST)), 1 / shortest
 
 
 def spots_of(

@@ -2,15 +2,19 @@
 # License v3.0 or later; see LICENSE.
 """From a segmented image to the peaks of its regions."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from hyperspy_t2t.peaks.spots import SPOT_COLUMNS, SPOT_UNITS, find_spots
+from hyperspy_t2t.peaks.measure import Seen, see
+from hyperspy_t2t.peaks.spots import METHODS, SPOT_COLUMNS, SPOT_UNITS, spots_in
+from hyperspy_t2t.peaks.state import RegionState, region_state
 from hyperspy_t2t.peaks.window import region_window
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._source import RegionImage, Source
+from hyperspy_t2t.signals._states import states_to_dict
 from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
 
 COLUMNS = (*SPOT_COLUMNS, "region")
@@ -18,34 +22,41 @@ UNITS = (*SPOT_UNITS, "")
 
 
 def peaks_of_regions(
-    segmented: Any, *, false_alarms: float, min_d: float, max_d: float | None
+    segmented: Any,
+    *,
+    method: str,
+    false_alarms: float,
+    min_d: float,
+    max_d: float | None,
 ) -> Any:
     """The FFTPeakSet of all regions of a segmented image."""
-    _check(false_alarms, min_d, max_d)
+    _check(method, false_alarms, min_d, max_d)
     source: Source = segmented._source()
-    limits = {"false_alarms": false_alarms, "min_d": min_d, "max_d": max_d}
+    options = {
+        "method": method, "false_alarms": false_alarms, "min_d": min_d, "max_d": max_d
+    }  # fmt: skip
     boxes = source.boxes()
-    tables = []
-    for label, box in boxes.items():
-        spots = region_spots(source.region(label, box), **limits)
-        tables.append(np.column_stack([spots, np.full(len(spots), label)]))
-    return peak_set(segmented, source, list(boxes), tables, "find_peaks", limits)
 
+    def found(label: int) -> tuple[np.ndarray, RegionState]:
+        seen = region_seen(source.region(label, boxes[label]))
+        spots = spots_in(seen, **options)
+        table = np.column_stack([spots, np.full(len(spots), label)])
+        return table, region_state(seen, spots)
 
-def region_spots(
-    region: RegionImage, *, false_alarms: float, min_d: float, max_d: float | None
-) -> np.ndarray:
-    """Spots of one region, columns as `SPOT_COLUMNS`."""
-    grid = region.grid
-    return find_spots(
-        region.image,
-        region_window(region.mask, pixel_size=grid.pixel_size),
-        grid.pixel_size,
-        grid.origin,
-        false_alarms=false_alarms,
-        min_d=max(min_d, 2 * max(grid.pixel_size)),
-        max_d=max_d,
+    # Each region holds its own window in memory: two at a time keep that bounded.
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(found, boxes))
+    tables, states = map(list, zip(*results, strict=True)) if results else ([], [])
+    return peak_set(
+        segmented, source, list(boxes), tables, states, "find_peaks", options
     )
+
+
+def region_seen(region: RegionImage) -> Seen | None:
+    """A region with its window and spectrum; None if it is flat."""
+    grid = region.grid
+    window = region_window(region.mask, pixel_size=grid.pixel_size)
+    return see(region.image, window, grid.pixel_size, grid.origin)
 
 
 def peak_set(
@@ -53,15 +64,19 @@ def peak_set(
     source: Source,
     labels: list[int],
     tables: list[np.ndarray],
+    states: list[RegionState],
     operation: str,
     parameters: dict,
 ) -> Any:
-    """An FFTPeakSet from one table per region."""
+    """An FFTPeakSet from one table and one state per region."""
     rows = np.concatenate(tables) if tables else np.empty((0, len(COLUMNS)))
     counts = np.array([len(table) for table in tables], int)
     metadata = {
         **_convert.acquisition(origin),
-        "FFTPeakSet": table_metadata(COLUMNS, UNITS, np.array(labels), counts),
+        "FFTPeakSet": {
+            **table_metadata(COLUMNS, UNITS, np.array(labels), counts),
+            "states": states_to_dict(states),
+        },
         "Source": source.to_dict(),
         "Processing": processing(origin, operation, parameters),
     }
@@ -77,7 +92,11 @@ def peak_set(
     )
 
 
-def _check(false_alarms: float, min_d: float, max_d: float | None) -> None:
+def _check(method: str, false_alarms: float, min_d: float, max_d: float | None) -> None:
+    if method not in METHODS:
+        raise ValueError(
+            f"Expected a method among {', '.join(METHODS)}; got {method!r}."
+        )
     if not 0 < false_alarms < 100:
         raise ValueError(
             "Expected false_alarms as a number of peaks between 0 and 100, got "

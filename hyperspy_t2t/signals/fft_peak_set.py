@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
 
+from hyperspy_t2t.peaks.state import RegionState, region_state
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import (
@@ -17,7 +18,7 @@ from hyperspy_t2t.signals._companions import (
     look_up,
     user_level,
 )
-from hyperspy_t2t.signals._peaks import COLUMNS, peak_set
+from hyperspy_t2t.signals._peaks import COLUMNS, peak_set, region_seen
 from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import (
@@ -27,6 +28,7 @@ from hyperspy_t2t.signals._solutions import (
     with_choice,
 )
 from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.signals._states import states_from_dict
 from hyperspy_t2t.signals._table import FlatTable
 
 _POOR = 0.3
@@ -38,7 +40,11 @@ class FFTPeakSet(FlatTable, Signal1D):
 
     Columns: ``gx``, ``gy`` in 1/nm; ``intensity``, the squared amplitude of the
     fringes relative to the squared mean; ``gx_std``, ``gy_std``; ``snr``, power over
-    noise; ``phase`` in rad, referred to x = y = 0; ``region``.
+    noise; ``phase`` in rad, referred to x = y = 0; ``significance``, −log10 of the
+    number of peaks as clear that noise alone gives; ``finders``, the sum of who saw it
+    (:class:`~hyperspy_t2t.peaks.finders.Finder`); ``lattice``, the number of the plane
+    lattice it lies on, 0 for none; ``relation``, 1 for a harmonic of a stronger peak, 2
+    for a sum of peaks of two lattices; ``region``.
     """
 
     _signal_type = "fft_peak_set"
@@ -70,27 +76,48 @@ class FFTPeakSet(FlatTable, Signal1D):
         length = np.linalg.norm(g, axis=1)
         return bool((cross > 0.1 * length[:, None] * length).any())
 
+    def state(self, label: int) -> RegionState:
+        """Whether a region is crystalline, amorphous or empty, and its diffuse rings.
+
+        Parameters
+        ----------
+        label
+            The region.
+
+        Returns
+        -------
+        RegionState
+            ``state`` ("crystalline", "amorphous" or "empty"), its ``probability`` and
+            ``rings``, each with radius, width (1/nm) and height over white noise.
+        """
+        self._rows_of(label)
+        place = self.region_labels.tolist().index(label)
+        return self._states()[place]
+
+    def _states(self) -> list[RegionState]:
+        stored = self.metadata.get_item("FFTPeakSet.states")
+        return states_from_dict(in_memory(stored))
+
     def power_spectrum(self, label: int) -> Signal2D:
         """The spectrum in which the peaks of a region were found, axes in 1/nm."""
-        from hyperspy_t2t.peaks.spectrum import prepare, region_spectrum
-        from hyperspy_t2t.peaks.window import region_window
         from hyperspy_t2t.signals.micrograph import spectrum_signal
 
-        region = self._region_image(label)
-        step = region.grid.pixel_size
-        window = region_window(region.mask, pixel_size=step)
-        prepared = prepare(region.image, window)
-        if prepared is None:
-            raise ValueError(
-                f"Expected grey values that vary in region {label}, got a flat region."
-            )
-        spectrum = region_spectrum(prepared[0], window, step)
+        spectrum = self._seen(label).spectrum
         return spectrum_signal(
             spectrum.power,
             spectrum.y_axis,
             spectrum.x_axis,
             title=f"power spectrum of region {label}",
         )
+
+    def _seen(self, label: int) -> Any:
+        """A region with its window and spectrum."""
+        seen = region_seen(self._region_image(label))
+        if seen is None:
+            raise ValueError(
+                f"Expected grey values that vary in region {label}, got a flat region."
+            )
+        return seen
 
     def _region_image(self, label: int) -> Any:
         self._rows_of(label)  # names the labels there are
@@ -99,6 +126,8 @@ class FFTPeakSet(FlatTable, Signal1D):
 
     def to_markers(self, label: int, **kwargs: Any) -> Any:
         """Peaks of a region as one HyperSpy marker collection for its spectrum.
+
+        Circles grow with the logarithm of the significance.
 
         Parameters
         ----------
@@ -109,8 +138,15 @@ class FFTPeakSet(FlatTable, Signal1D):
         """
         from hyperspy.api import plot
 
-        options = {"sizes": 12, "facecolors": "none", "edgecolors": "tab:red", **kwargs}
-        return plot.markers.Points(offsets=self._spots(label)[:, :2], **options)
+        rows = self._spots(label)
+        clear = np.clip(rows[:, COLUMNS.index("significance")], 1, 1e4)
+        options = {
+            "sizes": 6 + 5 * np.log10(clear),
+            "facecolors": "none",
+            "edgecolors": "tab:red",
+            **kwargs,
+        }
+        return plot.markers.Points(offsets=rows[:, :2], **options)
 
     def plot(self, label: int | None = None, **kwargs: Any) -> None:
         """Plot the spectrum of a region with its peaks.
@@ -149,14 +185,7 @@ class FFTPeakSet(FlatTable, Signal1D):
         """
         from hyperspy_t2t.peaks.manual import measure_spot
 
-        region = self._region_image(label)
-        rows = measure_spot(
-            region.image,
-            region.mask,
-            region.grid.pixel_size,
-            region.grid.origin,
-            np.asarray(g, float),
-        )
+        rows = measure_spot(self._seen(label), np.asarray(g, float))
         rows = np.column_stack([rows, np.full(len(rows), label)])
         present = self._spots(label)
         near = np.linalg.norm(present[:, :2] - rows[0, :2], axis=1)
@@ -168,6 +197,25 @@ class FFTPeakSet(FlatTable, Signal1D):
             )
         table = np.concatenate([present, rows])
         return self._edited(label, table, "add", {"label": label, "g": np.asarray(g)})
+
+    def snap(self, label: int, g: Any) -> np.ndarray:
+        """The maximum of a region's spectrum next to g, without adding it.
+
+        Parameters
+        ----------
+        label
+            The region.
+        g
+            (gx, gy) in 1/nm.
+
+        Returns
+        -------
+        ndarray
+            (gx, gy) in 1/nm, at most three pixels of the spectrum away from g.
+        """
+        from hyperspy_t2t.peaks.manual import measure_spot
+
+        return measure_spot(self._seen(label), np.asarray(g, float))[0, :2]
 
     def remove(self, label: int, g: Any) -> "FFTPeakSet":
         """Remove the peak nearest to g, with its Friedel partner.
@@ -203,7 +251,9 @@ class FFTPeakSet(FlatTable, Signal1D):
         tables = [table if k == label else self._spots(k) for k in labels]
         self._warn_of_solutions(operation)
         source = Source.from_metadata(self)
-        return peak_set(self, source, labels, tables, operation, given)
+        states = self._states()
+        states[labels.index(label)] = region_state(self._seen(label), table)
+        return peak_set(self, source, labels, tables, states, operation, given)
 
     def index_phases(
         self,

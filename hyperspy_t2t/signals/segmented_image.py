@@ -353,6 +353,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
     def find_peaks(
         self,
         *args: Any,
+        method: str = "auto",
         false_alarms: float = 0.01,
         min_d: float = 0.05,
         max_d: float | None = None,
@@ -366,6 +367,10 @@ class SegmentedImage(PixelCompanions, Signal2D):
 
         Parameters
         ----------
+        method
+            "statistics": maxima that noise hardly gives; "network": those a trained
+            network marks; "profiles": those that stand above their row and column;
+            "auto": all in one list.
         false_alarms
             Expected number of false peaks per region of pure noise.
         min_d, max_d
@@ -378,7 +383,8 @@ class SegmentedImage(PixelCompanions, Signal2D):
         Returns
         -------
         FFTPeakSet
-            All regions in one table; a region without peaks is amorphous.
+            All regions in one table; ``state(label)`` says whether a region is
+            crystalline, amorphous or empty.
         """
         if args or kwargs:
             given = [repr(value) for value in args] + [f"{key}=" for key in kwargs]
@@ -392,7 +398,11 @@ class SegmentedImage(PixelCompanions, Signal2D):
 
         with progressbar(self, show_progressbar, description="find_peaks"):
             return peaks_of_regions(
-                self, false_alarms=false_alarms, min_d=min_d, max_d=max_d
+                self,
+                method=method,
+                false_alarms=false_alarms,
+                min_d=min_d,
+                max_d=max_d,
             )
 
     def plot(self, *args: Any, outlines: bool = True, **kwargs: Any) -> None:

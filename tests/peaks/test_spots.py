@@ -8,6 +8,7 @@ import pytest
 from hyperspy_t2t.data.synthetic import Region, Scan, synthetic_arrays
 from hyperspy_t2t.frequencies import hann_window
 from hyperspy_t2t.peaks.manual import measure_spot
+from hyperspy_t2t.peaks.measure import see
 from hyperspy_t2t.peaks.spots import SPOT_COLUMNS, SPOT_UNITS, find_spots
 from hyperspy_t2t.peaks.window import region_window
 
@@ -65,7 +66,8 @@ def test_standard_errors_are_honest(shape: str) -> None:
         first = rng.uniform(3, 5) * np.array([np.cos(turn), np.sin(turn)])
         g = np.array([first, [-1.1 * first[1], 1.1 * first[0]]])
         image = 10 + waves(SHAPE, PIXEL, g, [0.5, 0.3], rng.uniform(0, 6, 2))
-        spots = find_spots(image + rng.normal(size=SHAPE), window, PIXEL, max_d=1)
+        image += rng.normal(size=SHAPE)
+        spots = find_spots(image, window, PIXEL, method="statistics", max_d=1)
         assert len(spots) >= 4
         nearest = spots[distances(spots, g).argmin(axis=0)]
         normalised.append((nearest[:, :2] - g) / nearest[:, 3:5])
@@ -82,7 +84,7 @@ def test_table_of_a_noise_free_image() -> None:
     origin = (3.7, -12.9)
     image = 20 + waves(SHAPE, PIXEL, g, amplitude, phase, origin)
     spots = find_spots(image, hann_window(SHAPE), PIXEL, origin, max_d=1)
-    assert spots.shape == (6, len(SPOT_COLUMNS)) and len(SPOT_UNITS) == 7
+    assert spots.shape == (6, len(SPOT_COLUMNS)) and len(SPOT_UNITS) == len(SPOT_COLUMNS)
     np.testing.assert_array_equal(spots[1::2, :2], -spots[::2, :2])
     np.testing.assert_array_equal(spots[1::2, 6], -spots[::2, 6])
     np.testing.assert_array_equal(spots[1::2, 2:6], spots[::2, 2:6])
@@ -106,7 +108,10 @@ def test_false_alarms_in_pure_noise(kind: str, shape: str) -> None:
         noise = rng.normal(10, 1, window.shape)
         if kind == "poisson":
             noise = rng.poisson(3, window.shape)
-        total += len(find_spots(noise, window, (0.02, 0.02), false_alarms=stated)) / 2
+        spots = find_spots(
+            noise, window, (0.02, 0.02), method="statistics", false_alarms=stated
+        )
+        total += len(spots) / 2
     assert total / draws < 5 * stated
 
 
@@ -126,7 +131,9 @@ def test_a_crystal_shows_its_reflections_and_nothing_else(
     spots = find_spots(image.astype(float), window, (0.02, 0.02))
     known = truth["regions"]["region_1"]
     away = distances(spots, known["g_image"])
-    # A spectral pixel is 0.16; side lobes push the faintest reflections.
+    # A spectral pixel is 0.16; side lobes push the faintest reflections. Without
+    # noise the steps of the outline show, far below what a micrograph resolves.
+    away = away[spots[:, 2] > 1e-6 * spots[:, 2].max()]
     assert away.min(axis=1).max() < 0.35
     strong = known["strength"] > 0.2
     assert away.min(axis=0)[strong].max() < 0.02
@@ -134,10 +141,10 @@ def test_a_crystal_shows_its_reflections_and_nothing_else(
 
 def test_a_flat_region_and_an_empty_one_have_no_spots() -> None:
     flat = np.full((64, 64), 3.0)
-    assert find_spots(flat, hann_window(flat.shape), PIXEL).shape == (0, 7)
+    assert find_spots(flat, hann_window(flat.shape), PIXEL).shape == (0, len(SPOT_COLUMNS))
     nothing = np.full((64, 64), np.nan)
-    assert find_spots(nothing, hann_window(flat.shape), PIXEL).shape == (0, 7)
-    assert find_spots(flat, np.zeros((64, 64)), PIXEL).shape == (0, 7)
+    assert find_spots(nothing, hann_window(flat.shape), PIXEL).shape == (0, len(SPOT_COLUMNS))
+    assert find_spots(flat, np.zeros((64, 64)), PIXEL).shape == (0, len(SPOT_COLUMNS))
     slope = np.add.outer(3.0 * np.arange(64), 0.5 * np.arange(64))
     assert len(find_spots(slope, hann_window(flat.shape), PIXEL)) == 0
 
@@ -178,7 +185,7 @@ def test_a_weak_spot_is_found_once_it_stands_above_the_threshold() -> None:
         for _ in range(30):
             g = rng.uniform(3, 8, 2)
             image = waves(shape, pixel, [g], [amplitude], [1]) + rng.normal(size=shape)
-            spots = find_spots(image, window, pixel, max_d=1)
+            spots = find_spots(image, window, pixel, method="statistics", max_d=1)
             hits += len(spots) > 0 and distances(spots, g).min() < 0.3
         found[snr] = hits
     assert found[3.0] <= 2 and found[45.0] >= 28
@@ -199,24 +206,24 @@ def test_a_spot_pointed_at_is_measured_as_a_found_one() -> None:
     origin = (1.0, 2.0)
     rng = np.random.default_rng(11)
     image = 5 + waves(SHAPE, PIXEL, g, [1, 1], [0, 1]) + rng.normal(0, 0.5, SHAPE)
-    mask = np.ones(SHAPE, bool)
     spots = find_spots(image, hann_window(SHAPE), PIXEL, origin, max_d=1)
-    by_hand = measure_spot(image, mask, PIXEL, origin, g[1] + [0.2, -0.3])
+    seen = see(image, hann_window(SHAPE), PIXEL, origin)
+    by_hand = measure_spot(seen, g[1] + [0.2, -0.3])
     nearest = spots[distances(spots, g[1]).argmin()]
     np.testing.assert_allclose(by_hand[0, :2], nearest[:2], atol=1e-6)
-    np.testing.assert_allclose(by_hand[0, 2:], nearest[2:], rtol=1e-3)
+    np.testing.assert_allclose(by_hand[0, 2:7], nearest[2:7], rtol=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("g", "image", "message"),
+    ("g", "message"),
     [
-        ([0.0, 0.0], 1, "not zero and within the Nyquist limit"),
-        ([17.0, 0.0], 1, r"±\(16.67, 25\)"),
-        ([1.0, 2.0, 3.0], 1, r"\(gx, gy\) in 1/nm"),
-        ([4.0, 1.0], 0, "flat region"),
+        ([0.0, 0.0], "not zero and within the Nyquist limit"),
+        ([17.0, 0.0], r"±\(16.67, 25\)"),
+        ([1.0, 2.0, 3.0], r"\(gx, gy\) in 1/nm"),
     ],
 )
-def test_a_spot_that_cannot_be_measured(g: list, image: int, message: str) -> None:
-    values = image * np.random.default_rng(0).normal(size=SHAPE)
+def test_a_spot_that_cannot_be_measured(g: list, message: str) -> None:
+    values = np.random.default_rng(0).normal(size=SHAPE)
+    seen = see(values, hann_window(SHAPE), PIXEL, (0, 0))
     with pytest.raises(ValueError, match=message):
-        measure_spot(values, np.ones(SHAPE, bool), PIXEL, (0, 0), np.array(g))
+        measure_spot(seen, np.array(g))
