@@ -37,14 +37,14 @@ def without_faint_steps(
     found = borders(parts, test.across())
     sums = level_sums(parts, smooth.value, np.ones(parts.shape), smooth)
     strength = np.maximum(test.sharp(found, sums), test.soft(found, sums) / _SOFT)
-    lattice, region = _most_frequent(parts, classes), _most_frequent(parts, labels)
+    lattice, region = most_frequent(parts, classes), most_frequent(parts, labels)
     same = lattice[found.first] == lattice[found.second]
     join = same & (lattice[found.first] > 0) & (strength < 1)
     first, second = found.first[join], found.second[join]
     return _joined(parts, first, second), _joined(labels, region[first], region[second])
 
 
-def _most_frequent(parts: Labels, values: Labels) -> npt.NDArray[np.intp]:
+def most_frequent(parts: Labels, values: Labels) -> npt.NDArray[np.intp]:
     """Value that most pixels of each part have."""
     count = int(values.max()) + 1
     pair = parts.astype(np.int64) * count + values

@@ -15,12 +15,16 @@ Labels = npt.NDArray[np.integer]
 
 
 def border_strengths(
-    labels: Labels, smooth: Smoothed, strength: Array | None
+    labels: Labels,
+    smooth: Smoothed,
+    strength: Array | None,
+    doublings: Array | None = None,
 ) -> tuple[Borders, Array]:
     """Borders of a division and how far each exceeds what a border needs.
 
-    The larger of the mean step of the grey level over what noise and the faintest
-    step allow, and of the mean change of a lattice's strength over three tenths.
+    The largest of the mean step of the grey level over what noise and the faintest
+    step allow, of the mean change of a lattice's strength over three tenths, and of
+    how often the power of one texture doubles to that of the other.
 
     Parameters
     ----------
@@ -30,6 +34,9 @@ def border_strengths(
         The image they were found in.
     strength
         Strengths of lattices, shape (lattices, ny, nx), or None.
+    doublings
+        Power of the texture of each pixel as a power of two, NaN where fringes are,
+        shape (ny, nx), or None.
     """
     test = StepTest(smooth)
     found = borders(labels, test.across())
@@ -42,7 +49,21 @@ def border_strengths(
         )
         change = np.abs(borders(labels, reach).mean_step).max(axis=1)
         result = np.maximum(result, change / SEEN)
+    if doublings is not None:
+        mean = _region_means(labels, doublings)
+        ratio = np.abs(mean[found.first] - mean[found.second])
+        result = np.fmax(result, ratio)
     return found, result
+
+
+def _region_means(labels: Labels, values: Array) -> Array:
+    """Mean of the finite values of each region, NaN without any."""
+    finite = np.isfinite(values)
+    count, total = (
+        np.bincount(labels[finite], weight, labels.max() + 1)
+        for weight in (None, values[finite])
+    )
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _difference(strength: Array, axis: int) -> Array:

@@ -149,7 +149,7 @@ def local_frequencies(
     local, amplitude = [], []
     for k in member:
         wave = fine.wave[k]
-        turns = [np.angle(averaged(_turn(wave, axis))) for axis in (1, 0)]
+        turns = [np.angle(averaged(phase_turn(wave, axis))) for axis in (1, 0)]
         local.append(
             np.array(turns) / (2 * np.pi * fine.pitch) + frequencies[k][:, None, None]
         )
@@ -215,7 +215,7 @@ def _fringes_apart(frequencies: Array, related: float) -> list[int]:
     return chosen
 
 
-def _turn(wave: npt.NDArray[np.complex64], axis: int) -> npt.NDArray[np.complex64]:
+def phase_turn(wave: npt.NDArray[np.complex64], axis: int) -> npt.NDArray[np.complex64]:
     """Power times the phase factor from one sample to the next, the mean of both."""
     wave = np.moveaxis(wave, axis, -1)
     turn = wave[..., 1:] * wave[..., :-1].conj()

@@ -150,19 +150,35 @@ def _padded(
         first = low - (cut.start - margin)
         place.append(slice(first, first + high - low))
     block = np.asarray(image[tuple(wanted)], np.float32)
-    index = [
+    rows, columns = (
         np.minimum(np.arange(cut.start, cut.stop) // binning, size - 1)
         for cut, size in zip(wanted, background.shape, strict=True)
-    ]
-    block = block - background.astype(np.float32)[np.ix_(*index)]
-    valid = np.isfinite(block)
-    padded, weight = np.zeros((2, *sides), np.float32)
-    padded[tuple(place)] = np.where(valid, block, 0)
-    weight[tuple(place)] = valid
-    return tuple(
-        _Spectrum(rfft2(values, workers=-1), padded.shape)
-        for values in (padded, weight)
     )
+    padded = np.zeros(sides, np.float32)
+    inner = padded[tuple(place)]
+    # Whole rows last: they lie together in memory.
+    np.subtract(block, background.astype(np.float32)[:, columns][rows], out=inner)
+    valid = np.isfinite(inner)
+    if valid.all():
+        weight = _rectangle(sides, place)
+    else:
+        inner[~valid] = 0
+        weight = np.zeros(sides, np.float32)
+        weight[tuple(place)] = valid
+        weight = rfft2(weight, workers=-1)
+    return (
+        _Spectrum(rfft2(padded, workers=-1), padded.shape),
+        _Spectrum(weight, padded.shape),
+    )
+
+
+def _rectangle(sides: list[int], place: list[slice]) -> npt.NDArray[np.complex64]:
+    """Spectrum, as of `rfft2`, of 1 in a rectangle and 0 around it: a product."""
+    from scipy.fft import fft, rfft
+
+    rows, columns = (np.zeros(size, np.float32) for size in sides)
+    rows[place[0]], columns[place[1]] = 1, 1
+    return np.multiply.outer(fft(rows), rfft(columns))
 
 
 def _windowed(

@@ -16,10 +16,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.segmentation.flooding import basins, flooded
 from hyperspy_t2t.segmentation.illumination import common_illumination
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
-from hyperspy_t2t.segmentation.noise import Noise, image_noise
-from hyperspy_t2t.segmentation.planes import moments, region_planes, residual
+from hyperspy_t2t.segmentation.noise import Noise, image_noise, low_percentile
+from hyperspy_t2t.segmentation.planes import merger_costs, moments, region_planes
 from hyperspy_t2t.segmentation.relaxation import relaxed
 from hyperspy_t2t.segmentation.scale import Smoothed, averaged, smoothed
 from hyperspy_t2t.segmentation.steps import (
@@ -48,6 +49,8 @@ def grey_regions(
     texture: float = 0.0,
     smallest: float = 0.0,
     faintest: float = 1.0,
+    smooth: Smoothed | None = None,
+    textures: npt.NDArray[np.integer] | None = None,
 ) -> tuple[Labels, Smoothed]:
     """Regions whose grey level makes a step at their borders.
 
@@ -61,6 +64,11 @@ def grey_regions(
         Fewest pixels of a region.
     faintest
         Factor on what a step needs to count as a border.
+    smooth
+        The image smoothed for this texture, if it is at hand.
+    textures
+        Number from 0 of the material of each pixel; of the same grey level each has a
+        noise of its own.
 
     Returns
     -------
@@ -68,16 +76,16 @@ def grey_regions(
         Labels 1 … n, shape (ny, nx), and the image they were found in.
     """
     from skimage.measure import label
-    from skimage.segmentation import watershed
 
-    smooth = smoothed(image, texture=texture)
+    if smooth is None:
+        smooth = smoothed(image, texture=texture)
     if smooth.range <= 1e-9 * max(1.0, np.abs(smooth.value).max()):
         return np.ones(image.shape, np.intp), smooth
     # Of a smaller one no lattice could be told.
     smallest = max(smallest, (3 * smooth.sigma) ** 2, (5 * texture) ** 2)
     fine = averaged(image, texture, texture) if texture > 0.5 else image
-    view = _View(fine, smooth, texture, smallest, faintest)
-    start = _by_cost(watershed(view.slope), view)
+    view = _View(fine, smooth, texture, smallest, faintest, textures)
+    start = _by_cost(basins(view.slope), view)
     labels, view = _divided(start, view)
     if view.smooth.sigma > 1.2 * max(1.0, texture):
         smooth = view.smooth
@@ -97,6 +105,18 @@ class _View:
     texture: float
     smallest: float
     faintest: float
+    textures: npt.NDArray[np.integer] | None
+
+    def noise(self, rest: Array) -> Noise:
+        """Noise of what is left of the image as it was first smoothed."""
+        smooth = self.smooth
+        if self.textures is None:
+            return image_noise(smooth.value, smooth.noise, smooth.sigma, rest)
+        level = smooth.value - smooth.value.min()
+        # Pixels of the same integer part are of one material.
+        alike = self.textures + 0.5 * level / max(level.max(), 1e-300)
+        white = np.maximum(smooth.noise, _slope_noise(smooth, self.textures))
+        return image_noise(alike, white, smooth.sigma, rest)
 
     @property
     def thinnest(self) -> float:
@@ -134,14 +154,14 @@ def _divided(start: Labels, view: _View) -> tuple[Labels, _View]:
     Done again if the first division tells something: the noise measured in an image
     whose regions are known is less, and what all regions share is taken out.
     """
-    raw, white, sigma = view.smooth.value, view.smooth.noise, view.smooth.sigma
-    noise = image_noise(raw, white, sigma, raw)
+    first, raw = view, view.smooth.value
+    noise = first.noise(raw)
     view = view.with_noise(noise)
     labels = _without_steps(start, view)
     light = common_illumination(raw, labels, _inside(labels, view), noise)
     flat = raw if light is None else light.removed(raw)
     rest = flat - region_planes(labels, flat)
-    less = image_noise(raw, white, sigma, rest if light is None else rest * light.gain)
+    less = first.noise(rest if light is None else rest * light.gain)
     if light is None and np.mean(less.power > 0.8 * noise.power) > 0.95:
         return labels, view
     view = view.with_noise(less)
@@ -149,6 +169,16 @@ def _divided(start: Labels, view: _View) -> tuple[Labels, _View]:
         smooth = view.smooth._replace(value=flat, noise=less.level / light.gain)
         view = replace(view, fine=light.removed(view.fine), smooth=smooth)
     return _without_steps(start, view), view
+
+
+def _slope_noise(smooth: Smoothed, textures: npt.NDArray[np.integer]) -> Array:
+    """Noise of each material from the slopes that edges do not reach, at each pixel."""
+    slope = np.hypot(*np.gradient(smooth.value))
+    usual = np.zeros(textures.max() + 1)
+    for number in np.unique(textures):
+        usual[number] = low_percentile(slope[textures == number])
+    # Of white noise the 20th percentile is √(−2 ln 0.8) of its slope along a line.
+    return (np.sqrt(2 / (-2 * np.log(0.8))) * smooth.sigma * usual)[textures]
 
 
 def _inside(labels: Labels, view: _View) -> npt.NDArray[np.bool_]:
@@ -185,9 +215,7 @@ def _by_cost(labels: Labels, view: _View) -> Labels:
     prior = (max(labels.shape) / (_SLOPE * view.smooth.range)) ** 2
 
     def strength(found: Borders, sums: Array) -> tuple[Array, Array]:
-        apart = residual(sums, prior)
-        both = residual(sums[found.first] + sums[found.second], prior)
-        cost = both - apart[found.first] - apart[found.second]
+        cost = merger_costs(found.first, found.second, sums, prior)
         per_length = np.maximum(cost, 0) / found.length
         # A border through noise of longer reach can bend to fit it less often.
         reach = sums[:, -1] / sums[:, -2]
@@ -220,23 +248,27 @@ def without_thin(
     Those nowhere deeper than `thinnest`; those nowhere deeper than 2 σ whose grey
     level lies between those at their two sides; and pieces of an edge up to 4 σ deep.
     """
-    from scipy.ndimage import distance_transform_edt, maximum
-    from skimage.segmentation import watershed
+    from scipy.ndimage import distance_transform_edt
 
-    labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape) + 1
+    labels = numbered(labels)
     edge = at_borders(labels)
     if not edge.any():
         return labels
-    index = np.arange(labels.max() + 1)
-    depth = np.asarray(maximum(distance_transform_edt(~edge) + 1, labels, index))
+    depth = np.zeros(labels.max() + 1)
+    np.maximum.at(depth, labels.ravel(), distance_transform_edt(~edge).ravel() + 1)
     found = borders(labels, across)
-    flank = between(found.first, found.second, found.step[:, 0], len(index))
+    flank = between(found.first, found.second, found.step[:, 0], len(depth))
     shallow = np.where(flank, max(2 * sigma + 0.5, thinnest), thinnest)
     shallow[edge_pieces(found, flank)] = 4 * sigma
     keep = depth > shallow
     if keep[1:].all() or not keep[1:].any():
         return labels
-    return watershed(slope, np.where(keep[labels], labels, 0)).astype(np.intp)
+    return flooded(slope, np.where(keep[labels], labels, 0))
+
+
+def numbered(labels: npt.NDArray[np.integer]) -> Labels:
+    """Labels 1 … n in the order of the given ones, of which 0 is one."""
+    return np.cumsum(np.bincount(labels.ravel()) > 0)[labels]
 
 
 def at_borders(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
@@ -266,4 +298,4 @@ def without_small(
 
     size = np.bincount(labels.ravel())[:, None].astype(float)
     labels = merged(borders(labels, across), size, strength)[labels]
-    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape) + 1
+    return numbered(labels)

@@ -8,6 +8,7 @@ frequency makes a step. Through a narrow one: where any lattice ends. A Gaussian
 half of the amplitude at the border of a crystal, however wide it is.
 """
 
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from hyperspy_t2t.segmentation.distortion import distorted_parts
 from hyperspy_t2t.segmentation.fringes import FringeMaps, fringe_maps
+from hyperspy_t2t.segmentation.reversals import reversal_bands
 
 Array = npt.NDArray[np.floating]
 Members = npt.NDArray[np.intp]
@@ -28,6 +30,9 @@ _FAINT = 0.1
 """Share of the plateau below which there is no lattice."""
 _RELATED = 0.35
 """Distance of frequencies, times σ, that one local frequency may bridge."""
+_CLOSED = 0.3
+"""Share of that distance within which three frequencies close a triangle: one of a
+hundred random triples does."""
 _CONTROLS = 3
 """Frequencies of each of two lengths at which the noise is measured."""
 _FAINT_BESIDE = 0.3
@@ -152,7 +157,7 @@ def lattice_map(
         return None
     here = interpolated(noise, coarse.pitch, fine.wave.shape[1:], fine.pitch)
     here *= (coarse.sigma / fine.sigma) ** 2
-    presence, seen = _presence(fine, here, groups)
+    presence, seen = _presence(fine, here, groups, strength, coarse.pitch)
     strength = _divided(strength, coarse, fine, noise, frequencies, groups)
     return LatticeMap(strength, presence, fine.pitch, coarse.sigma, seen)
 
@@ -191,28 +196,45 @@ def noise_power(waves: npt.NDArray[np.complex64], sigma: float) -> Array:
 
 
 def _presence(
-    fine: FringeMaps, noise: Array, groups: list[Lattice]
+    fine: FringeMaps,
+    noise: Array,
+    groups: list[Lattice],
+    strength: Array,
+    pitch: int,
 ) -> tuple[Array, float]:
     """Amplitude of all lattices over that further inside, and the σ it is seen with.
 
-    It is one half at the border of a crystal. A line along which the amplitude passes
-    through zero and reverses, as with the thickness in HRTEM, is no border: beside
-    it no place is without a lattice.
+    It is one half at the border of a crystal. A band along which the amplitude passes
+    through zero and reverses, as with the thickness in HRTEM, is no border.
     """
-    from scipy.ndimage import distance_transform_edt
-
     total, unit, sigma = _all_lattices(fine, noise, groups, 1 / 8)
     inside = _further_inside(total, sigma / fine.pitch)
     seen = total > np.maximum(3 * unit, _FAINT)
     ratio = np.where(seen, total / np.maximum(inside, 1e-9), 0.0)
+    ratio = _near_emptiness(ratio, fine, noise, groups)
+    owner = np.stack([
+        interpolated(one, pitch, noise.shape, fine.pitch) for one in strength
+    ]).argmax(axis=0)  # fmt: skip
+    bands = reversal_bands(
+        fine, groups, owner, ratio > 0.5, np.maximum(3 * unit, _FAINT)
+    )
+    return np.where(bands, 1.0, ratio), sigma
+
+
+def _near_emptiness(
+    ratio: Array, fine: FringeMaps, noise: Array, groups: list[Lattice]
+) -> Array:
+    """Presence, 1 where no place nearby is without a lattice."""
+    from scipy.ndimage import distance_transform_edt
+
     calm, unit, wide = _all_lattices(fine, noise, groups, 1 / 20)
     reach = int(np.ceil(4 * wide / fine.pitch))
     without = np.pad(calm <= np.maximum(3 * unit, _FAINT), reach, mode="edge")
     core = distance_transform_edt(without) > wide / fine.pitch
     if not core.any():
-        return np.ones_like(ratio), sigma
+        return np.ones_like(ratio)
     near = distance_transform_edt(~core)[reach:-reach, reach:-reach]
-    return np.where(near <= 3.5 * wide / fine.pitch, ratio, 1.0), sigma
+    return np.where(near <= 3.5 * wide / fine.pitch, ratio, 1.0)
 
 
 def _all_lattices(
@@ -283,6 +305,14 @@ def _divided(
         whole = interpolated(strength[index], coarse.pitch, shape, fine.pitch)
         result += [whole * part for part in parts]
     return np.stack(result)
+
+
+def emptied_radius(sigma: float) -> float:
+    """Radius of the smallest hole in a lattice in whose middle none is seen.
+
+    Through a Gaussian exp(−r² / 2σ²) of the amplitude around is left there.
+    """
+    return sigma * float(np.sqrt(2 * np.log(1 / _FAINT)))
 
 
 def lattice_classes(strength: Array, presence: Array) -> npt.NDArray[np.intp]:
@@ -388,11 +418,34 @@ def _groups(
     )
     cluster = fcluster(tree, 0.5, criterion="distance")
     groups = [list(strong[cluster == label]) for label in np.unique(cluster)]
+    groups = _triangles_joined(groups, frequencies, related * _CLOSED)
     for faint in np.setdiff1d(np.arange(len(maps)), strong):
         near = [np.mean(more[faint, members]) for members in groups]
         if min(near) < 0.5:
             groups[int(np.argmin(near))].append(faint)
     return [np.array(members) for members in groups]
+
+
+def _triangles_joined(
+    groups: list[list[int]], frequencies: Array, apart: float
+) -> list[list[int]]:
+    """Groups, with three of one frequency each that close a triangle made one.
+
+    In HRTEM each fringe of a lattice passes through zero elsewhere with the thickness,
+    so that a small crystal shows one here and another there; those of different
+    crystals close a triangle by chance only.
+    """
+    alone = [g for g in groups if len(g) == 1]
+    for three in combinations(alone, 3):
+        if not all(one in groups for one in three):
+            continue
+        first, second, third = frequencies[np.concatenate(three)]
+        sums = first + np.array([[second + third], [second - third]])
+        gaps = np.linalg.norm([sums, sums - 2 * first], axis=-1)
+        if gaps.min() < apart:
+            groups = [g for g in groups if g not in three]
+            groups.append([one for g in three for one in g])
+    return groups
 
 
 def _places_apart(seen: npt.NDArray[np.bool_]) -> tuple[Array, Array]:

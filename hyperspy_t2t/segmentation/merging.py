@@ -63,28 +63,55 @@ def borders(labels: Labels, across: tuple[Array, Array]) -> Borders:
     for axis, step in zip((1, 0), across, strict=True):
         low = labels[:, :-1] if axis else labels[:-1]
         high = labels[:, 1:] if axis else labels[1:]
-        where = low != high
+        where = np.nonzero(low != high)
         pairs.append(np.stack([low[where], high[where]]).astype(np.int64))
-        steps.append(step[:, where].T)
-    pair, step = np.concatenate(pairs, axis=1), np.concatenate(steps)
-    return _summed(pair, np.ones(len(step)), step)
+        steps.append(np.stack([channel[where] for channel in step], axis=1))
+    (one, other), step = np.concatenate(pairs, axis=1), np.concatenate(steps)
+    return Borders(*_summed(one, other, np.ones(len(step)), step))
 
 
-def _summed(pair: npt.NDArray[np.int64], length: Array, step: Array) -> Borders:
-    """Entries of the same two regions added up."""
-    turned = pair[0] > pair[1]
-    step = np.where(turned[:, None], -step, step)
-    first, second = np.minimum(*pair), np.maximum(*pair)
-    order = _in_order(first, second, int(second.max(initial=0)) + 1)
-    return Borders(*_runs_added(order, first, second, length, step))
+@njit(cache=True, nogil=True)
+def _summed(
+    one: npt.NDArray[np.int64],
+    other: npt.NDArray[np.int64],
+    length: Array,
+    step: Array,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array, Array]:
+    """Entries of the same two regions added up, those within one region left out.
+
+    Steps are taken from the lower to the higher label.
+    """
+    first, second = np.empty_like(one), np.empty_like(one)
+    entry, count = np.empty_like(one), 0
+    for k in range(len(one)):
+        if one[k] != other[k]:
+            first[count], second[count] = min(one[k], other[k]), max(one[k], other[k])
+            entry[count] = k
+            count += 1
+    first, second, entry = first[:count], second[:count], entry[:count]
+    order = _in_order(first, second)
+    total, steps = np.zeros(count), np.zeros((count, step.shape[1]))
+    a, b = np.empty_like(first), np.empty_like(first)
+    last = -1
+    for k in order:
+        if last < 0 or first[k] != a[last] or second[k] != b[last]:
+            last += 1
+            a[last], b[last] = first[k], second[k]
+        total[last] += length[entry[k]]
+        sign = 1.0 if first[k] == one[entry[k]] else -1.0
+        for channel in range(step.shape[1]):
+            steps[last, channel] += sign * step[entry[k], channel]
+    count = last + 1
+    return a[:count], b[:count], total[:count], steps[:count]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _in_order(
-    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], count: int
+    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Order by first label, then by second: two counting sorts, which are stable."""
     order = np.arange(len(first))
+    count = second.max() + 1 if len(second) else 0
     for key in (second, first):
         place = np.zeros(count + 1, np.int64)
         for k in range(len(key)):
@@ -97,28 +124,6 @@ def _in_order(
             place[key[k]] += 1
         order = moved
     return order
-
-
-@njit(cache=True)
-def _runs_added(
-    order: npt.NDArray[np.int64],
-    first: npt.NDArray[np.int64],
-    second: npt.NDArray[np.int64],
-    length: Array,
-    step: Array,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array, Array]:
-    """Entries that follow each other and are of the same pair in one."""
-    one, other = np.empty_like(first), np.empty_like(second)
-    total, steps = np.zeros(len(order)), np.zeros(step.shape)
-    last = -1
-    for k in order:
-        if last < 0 or first[k] != one[last] or second[k] != other[last]:
-            last += 1
-            one[last], other[last] = first[k], second[k]
-        total[last] += length[k]
-        steps[last] += step[k]
-    count = last + 1
-    return one[:count], other[:count], total[:count], steps[:count]
 
 
 def merged(found: Borders, sums: Array, strength: Strength) -> npt.NDArray[np.intp]:
@@ -155,7 +160,7 @@ def merged(found: Borders, sums: Array, strength: Strength) -> npt.NDArray[np.in
     return new
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _joined(
     first: npt.NDArray[np.intp],
     second: npt.NDArray[np.intp],
@@ -199,7 +204,7 @@ def _joined(
     return target
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _added(step: npt.NDArray[np.intp], sums: Array, count: int) -> Array:
     """Sums of the regions that become one."""
     result = np.zeros((count, sums.shape[1]))
@@ -210,6 +215,5 @@ def _added(step: npt.NDArray[np.intp], sums: Array, count: int) -> Array:
 
 def _contracted(found: Borders, step: npt.NDArray[np.intp]) -> Borders:
     """Borders after labels became `step[label]`."""
-    pair = np.stack([step[found.first], step[found.second]])
-    left = pair[0] != pair[1]
-    return _summed(pair[:, left], found.length[left], found.step[left])
+    first, second, length, steps = found
+    return Borders(*_summed(step[first], step[second], length, steps))

@@ -66,12 +66,14 @@ def image_noise(value: Array, white: Array, sigma: float, rest: Array) -> Noise:
     power = 4 * np.pi * (sigma * white) ** 2
     excess, last = np.zeros_like(power), white**2
     rank = by_level(value)
+    ordered = value.ravel()[rank]
     width, pitch = sigma, 1
     while value.size / (4 * np.pi * (2 * width) ** 2) > _FEWEST:
         coarse = gaussian_filter(rest, np.sqrt(3) * width / pitch, truncate=3)
-        # Neighbours within the width tell the same.
-        some = rank[:: max(1, int(width))]
-        found = _octave(rest - coarse, some, width, pitch, value)
+        found = np.empty_like(power)
+        found.ravel()[rank] = _octave(
+            rest - coarse, rank, ordered, width, pitch, value.shape[1]
+        )
         power = np.maximum(power, found)
         now = found / (4 * np.pi * width**2)
         if width > sigma:
@@ -91,6 +93,15 @@ def by_level(value: Array) -> npt.NDArray[np.intp]:
     steps = (value - low) * (65535 / max(high - low, 1e-300))
     # Of integers this short a stable sort is a radix sort, ten times as fast.
     return np.argsort(steps.astype(np.uint16), axis=None, kind="stable")
+
+
+def low_percentile(values: Array) -> float:
+    """20th percentile, ten times as fast as NumPy's of some thousand values."""
+    place = 0.2 * (len(values) - 1)
+    first = int(place)
+    second = min(first + 1, len(values) - 1)
+    low, high = np.partition(values, (first, second))[[first, second]]
+    return float(low + (high - low) * (place - first))
 
 
 def usual_around(values: Array, sigma: float) -> Array:
@@ -116,24 +127,27 @@ def usual_around(values: Array, sigma: float) -> Array:
 def _octave(
     band: Array,
     rank: npt.NDArray[np.intp],
+    ordered: Array,
     width: float,
     pitch: int,
-    value: Array,
+    columns: int,
 ) -> Array:
     """Power per area of one octave at each pixel, by class of grey level.
 
-    `rank` are pixels in the order of their grey level.
+    `rank` are pixels in the order of their grey level, and `ordered` their levels.
     """
     slope = np.hypot(*np.gradient(band)) / pitch
-    rows, columns = np.unravel_index(rank, value.shape)
+    # Neighbours within the width tell the same.
+    every = max(1, int(width))
+    some = rank[::every]
+    rows, columns = np.divmod(some, columns)
     last = np.array(slope.shape) - 1
     rows, columns = np.minimum([rows // pitch, columns // pitch], last[:, None])
     near = slope[rows, columns]
-    samples = rank.size * max(1, int(width)) / (4 * np.pi * width**2)
-    parts = np.array_split(
-        np.arange(rank.size), int(np.clip(samples / _FEWEST_OF_CLASS, 1, _CLASSES))
-    )
-    levels = np.array([np.percentile(near[part], 20) for part in parts])
+    samples = some.size * every / (4 * np.pi * width**2)
+    parts = np.array_split(near, int(np.clip(samples / _FEWEST_OF_CLASS, 1, _CLASSES)))
+    levels = np.array([low_percentile(part) for part in parts])
     power = (levels / _RAYLEIGH) ** 2 * 2 * np.pi * width**4 / _WHITE
-    limits = value.ravel()[rank[[part[0] for part in parts[1:]]]]
-    return power[np.searchsorted(limits, value, side="right")]
+    firsts = np.cumsum([len(part) for part in parts[:-1]], dtype=np.intp)
+    limits = ordered[every * firsts]
+    return power[np.searchsorted(limits, ordered, side="right")]

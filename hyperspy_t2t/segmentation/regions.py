@@ -24,19 +24,23 @@ from hyperspy_t2t.segmentation.confidence import (
     confidence_map,
     merged_to,
 )
+from hyperspy_t2t.segmentation.flooding import flooded
 from hyperspy_t2t.segmentation.grey import at_borders, grey_regions
 from hyperspy_t2t.segmentation.intensity import intensity_classes
 from hyperspy_t2t.segmentation.lattices import (
     LatticeMap,
+    emptied_radius,
     lattice_classes,
     lattice_map,
     usable,
     without_halos,
 )
-from hyperspy_t2t.segmentation.nearest import nearest_label
 from hyperspy_t2t.segmentation.particles import FEWEST, is_crowd, touching_particles
 from hyperspy_t2t.segmentation.sampling import sampled_frequencies
 from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
+from hyperspy_t2t.segmentation.splitting import split_regions
+from hyperspy_t2t.segmentation.textures import find_textures, texture_classes
+from hyperspy_t2t.segmentation.threads import side_by_side
 
 Array = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int32]
@@ -95,6 +99,18 @@ class _Division(NamedTuple):
     grey: npt.NDArray[np.integer]
     smooth: Smoothed
     lattices: LatticeMap | None
+    classes: npt.NDArray[np.integer] | None = None
+    """The lattice of each pixel, 0 for none; None if there is none."""
+    doublings: Array | None = None
+    """Power of the texture of each pixel as a power of two, NaN where fringes are;
+    None unless textures divide a region."""
+
+    @property
+    def lattice_of_each(self) -> npt.NDArray[np.integer]:
+        """The lattice of each pixel, 0 for none."""
+        if self.classes is None:
+            return np.zeros(self.labels.shape, np.intp)
+        return self.classes
 
 
 def find_regions(
@@ -157,22 +173,26 @@ def find_regions(
         min_area / pixel if min_area else _SMALLEST * working.size,
     )
     found = _divided(view, method, n_regions)
-    strength, sigma = None, found.smooth.sigma
+    labels, smooth, strength = found.labels, found.smooth, None
     if found.lattices is not None:
         strength = found.lattices.on(working.shape, view.binning)
-    edges, certain = border_strengths(found.labels, found.smooth, strength)
-    labels = found.labels
     if n_regions is not None:
+        edges, certain = border_strengths(labels, smooth, strength, found.doublings)
         labels = merged_to(labels, edges, certain, n_regions)
-        edges, certain = border_strengths(labels, found.smooth, strength)
-    confidence = confidence_map(labels, edges, certain, sigma)
-    labels, grey = (np.where(missing, 0, a) for a in (labels, found.grey))
-    full = sharpened(fine, labels, grey, factor, sigma * factor)
+    known, grey = (np.where(missing, 0, a) for a in (labels, found.grey))
+    full, confidence = side_by_side(
+        lambda: by_area(sharpened(fine, known, grey, factor, smooth.sigma * factor)),
+        lambda: confidence_map(
+            labels,
+            *border_strengths(labels, smooth, strength, found.doublings),
+            smooth.sigma,
+        ),
+    )
     return CoarseRegions(
         binned_grid(grid, first),
-        by_area(full),
+        full,
         _spread(confidence, fine.shape, factor),
-        bool(labels.max() > 1 or len(view.frequencies)),
+        bool(known.max() > 1 or len(view.frequencies)),
     )
 
 
@@ -186,22 +206,39 @@ def _divided(view: _View, method: str, n_regions: int | None) -> _Division:
 
 
 def _by_grey_and_lattice(view: _View, faintest: float) -> _Division:
-    grey, smooth = grey_regions(
-        view.working,
-        texture=view.texture,
-        smallest=view.smallest,
-        faintest=faintest,
+    options = {
+        "texture": view.texture, "smallest": view.smallest, "faintest": faintest
+    }  # fmt: skip
+    if len(view.frequencies):
+        smooth = smoothed(view.working, texture=view.texture)
+        (grey, flat), lattices = side_by_side(
+            lambda: grey_regions(view.working, smooth=smooth, **options),
+            lambda: _lattices(view, smooth),
+        )
+        found = _by_lattice(view, grey, flat, lattices)
+        return _by_texture(view, found, faintest)
+    (grey, smooth), crowd = side_by_side(
+        lambda: grey_regions(view.working, **options),
+        lambda: touching_particles(view.working, smallest=max(view.smallest, FEWEST)),
     )
-    if not len(view.frequencies):
-        crowd = touching_particles(view.working, smallest=max(view.smallest, FEWEST))
-        if is_crowd(crowd) and crowd.max() > grey.max():
-            return _Division(crowd, crowd, smooth, None)
-    return _by_lattice(view, grey, smooth)
+    if is_crowd(crowd) and crowd.max() > grey.max():
+        return _Division(crowd, crowd, smooth, None)
+    return _by_texture(view, _Division(grey, grey, smooth, None), faintest)
 
 
 def _by_lattice_alone(view: _View, faintest: float) -> _Division:
     smooth = smoothed(view.working, texture=view.texture)
-    return _by_lattice(view, np.ones(view.working.shape, np.intp), smooth)
+    whole = np.ones(view.working.shape, np.intp)
+    return _by_lattice(view, whole, smooth, _lattices(view, smooth))
+
+
+def _lattices(view: _View, smooth: Smoothed) -> LatticeMap | None:
+    """Lattices of the image less its smooth grey levels, None without any."""
+    if not len(view.frequencies):
+        return None
+    return lattice_map(
+        view.image, view.frequencies, background=smooth.value, binning=view.binning
+    )
 
 
 def _by_contours(view: _View, faintest: float) -> _Division:
@@ -241,14 +278,12 @@ def _by_threshold(view: _View, faintest: float) -> _Division:
 
 
 def _by_lattice(
-    view: _View, labels: npt.NDArray[np.integer], smooth: Smoothed
+    view: _View,
+    labels: npt.NDArray[np.integer],
+    smooth: Smoothed,
+    found: LatticeMap | None,
 ) -> _Division:
     """Regions divided further by the lattice seen in them."""
-    found = None
-    if len(view.frequencies):
-        found = lattice_map(
-            view.image, view.frequencies, background=smooth.value, binning=view.binning
-        )
     if found is None:
         return _Division(labels, labels, smooth, None)
     sigma = found.sigma / view.binning
@@ -260,10 +295,48 @@ def _by_lattice(
     # What has no lattice may be the rim of a crystal that is tilted or thin there.
     thinnest[0] = 1.5 * sigma
     smallest = max(view.smallest, (2 * sigma) ** 2)
-    parts = split_regions(labels, classes, smallest=smallest, thinnest=thinnest)
+    # A hole in a lattice is none of these: it is not long.
+    least = thinnest.copy()
+    least[0] = min(emptied_radius(found.fine_sigma) / view.binning, least[0])
+    parts = split_regions(
+        labels, classes, smallest=smallest, thinnest=thinnest, narrowest=least
+    )
     if labels.max() > 1:
         parts, labels = without_faint_steps(parts, labels, classes, smooth)
-    return _Division(parts, labels, smooth, found)
+    return _Division(parts, labels, smooth, found, classes)
+
+
+def _by_texture(view: _View, found: _Division, faintest: float) -> _Division:
+    """Regions divided further by the texture of what has no lattice in them."""
+    textures = find_textures(
+        view.image, found.grey, found.lattice_of_each, binning=view.binning
+    )
+    if textures is None:
+        return found
+    speckle = texture_classes(
+        view.working, found.labels, found.lattice_of_each, textures
+    )[1]
+    if not speckle.any():
+        return found
+    # Known textures have a noise of their own: what looked like steps is speckle.
+    own = np.where(speckle[textures.labels], textures.labels, 0)
+    grey, smooth = grey_regions(
+        view.working,
+        texture=view.texture,
+        smallest=view.smallest,
+        faintest=faintest,
+        textures=np.where(found.lattice_of_each > 0, 0, own),
+    )
+    found = _by_lattice(view, grey, smooth, found.lattices)
+    classes = texture_classes(
+        view.working, found.labels, found.lattice_of_each, textures
+    )[0]
+    smallest = max(view.smallest, textures.thinnest**2)
+    parts = split_regions(
+        found.labels, classes, smallest=smallest, thinnest=textures.thinnest
+    )
+    power = np.concatenate([[np.nan], textures.power[textures.octave]])
+    return found._replace(labels=parts, doublings=np.log2(power)[classes])
 
 
 _METHODS = {
@@ -308,9 +381,7 @@ def sharpened(
     sigma
         Standard deviation in pixels with which `labels` were found.
     """
-    from skimage.segmentation import watershed
-
-    full = _spread(labels, fine.shape, factor).astype(np.int32)
+    full = _spread(labels.astype(np.int32), fine.shape, factor)
     if factor == 1:
         return full
     near = _and_beside(at_borders(grey) & (grey > 0))
@@ -319,9 +390,9 @@ def sharpened(
     if not markers.any():
         return full
     slope = _slope_in(band | markers, filled(fine)[0], max(1.0, 0.7 * sigma))
-    settled = watershed(slope, np.where(markers, full, 0), mask=band | markers)
+    settled = flooded(slope, np.where(markers, full, 0), band | markers)
     # Parts of the band that no marker reaches stay what they were.
-    return np.where(band & (settled > 0), settled, full).astype(np.int32)
+    return np.where(band & (settled > 0), settled, full)
 
 
 def _and_beside(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -356,64 +427,6 @@ def _slope_in(mask: npt.NDArray[np.bool_], image: Array, sigma: float) -> Array:
         )
         slope[block] = np.hypot(*np.gradient(value))[inner]
     return slope
-
-
-def split_regions(
-    labels: npt.NDArray[np.integer],
-    classes: npt.NDArray[np.integer],
-    *,
-    smallest: float,
-    thinnest: float | Array,
-) -> Labels:
-    """Split each region into its connected parts of equal class.
-
-    Parts too small or too thin to be regions join the nearest other part of the
-    same region, so that borders found before stay where they are.
-
-    Parameters
-    ----------
-    labels
-        Regions to split, shape (ny, nx); 0 stays 0.
-    classes
-        Class of each pixel, shape (ny, nx).
-    smallest
-        Fewest pixels of a part.
-    thinnest
-        Smallest distance in pixels from the inside of a part to its outline, the
-        same for all or one for each class.
-    """
-    from scipy.ndimage import find_objects
-    from skimage.measure import label
-
-    pair = labels.astype(np.int64) * (classes.max() + 1) + classes + 1
-    parts = label(np.where(labels > 0, pair, 0), background=0, connectivity=1)
-    keep = np.bincount(parts.ravel()) >= smallest
-    of_part = np.zeros(len(keep), np.intp)
-    of_part[parts] = classes
-    keep &= _depth(parts) >= np.broadcast_to(thinnest, classes.max() + 1)[of_part]
-    keep[0] = False
-    result = np.zeros(labels.shape, np.int32)
-    for region, box in enumerate(find_objects(labels), start=1):
-        if box is None:
-            continue
-        inside = labels[box] == region
-        kept = np.where(inside & keep[parts[box]], parts[box], 0)
-        if not kept.any():
-            kept = np.where(inside, parts[box][inside][0], 0)
-        result[box][inside] = nearest_label(kept, (1.0, 1.0))[inside]
-    return result
-
-
-def _depth(parts: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
-    """Largest distance of each part's pixels to the outline of the part."""
-    from scipy.ndimage import distance_transform_edt, find_objects
-
-    depth = np.zeros(parts.max() + 1)
-    for index, box in enumerate(find_objects(parts), start=1):
-        frame = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
-        inside = parts[frame] == index
-        depth[index] = distance_transform_edt(inside).max()
-    return depth
 
 
 def by_area(labels: npt.NDArray[np.integer]) -> Labels:

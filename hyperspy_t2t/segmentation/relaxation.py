@@ -4,11 +4,14 @@
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 Array = npt.NDArray[np.floating]
 _PASSES = 4
 _SHARE = 4.0
 """Weight of the neighbours' labels against the grey level, in noise units."""
+_LEAST = 1e-3
+"""Share of the pixels around it below which a pixel is none of the region."""
 
 
 def relaxed(
@@ -39,33 +42,59 @@ def relaxed(
     variance = np.maximum((2 * noise) ** 2, 1e-300)
     reach = int(3 * sigma)
     for _ in range(_PASSES):
-        best, result = np.full(labels.shape, -np.inf), labels.copy()
+        best = np.full(labels.shape, -np.inf, np.float32)
+        result = labels.copy()
         for region, box in enumerate(find_objects(labels), start=1):
             if box is None:
                 continue
             frame = tuple(slice(max(0, s.start - reach), s.stop + reach) for s in box)
             inside = labels[frame] == region
             share = gaussian_filter(inside.astype(np.float32), sigma)
-            misfit = (value[frame] - _plane(image[frame], inside)) ** 2
-            score = _SHARE * np.log(np.maximum(share, 1e-3))
-            score -= misfit / (2 * variance[frame])
-            score[share < 1e-3] = -np.inf
-            better = score > best[frame]
-            best[frame][better] = score[better]
-            result[frame][better] = region
+            plane = _plane(image[frame], inside)
+            _claim(
+                region, share, plane, value[frame], variance[frame], best[frame],
+                result[frame],
+            )  # fmt: skip
+        if np.array_equal(result, labels):
+            break
         labels = result
     return labels
 
 
-def _plane(image: Array, inside: npt.NDArray[np.bool_]) -> Array:
-    """The plane that fits the grey levels of a region; a level if it is small."""
-    y, x = np.nonzero(inside)
-    some = slice(None, None, max(1, len(y) // 5000))
-    y, x = y[some], x[some]
+@njit(cache=True, nogil=True)
+def _claim(
+    region: int,
+    share: Array,
+    plane: tuple[float, float, float],
+    value: Array,
+    variance: Array,
+    best: Array,
+    result: npt.NDArray[np.intp],
+) -> None:
+    """Give pixels to a region that describes them better than the best so far."""
+    level, slope_y, slope_x = plane
+    for row in range(share.shape[0]):
+        for column in range(share.shape[1]):
+            if share[row, column] < _LEAST:
+                continue
+            plain = level + slope_y * row + slope_x * column
+            misfit = (value[row, column] - plain) ** 2
+            score = _SHARE * np.log(share[row, column])
+            score -= misfit / (2 * variance[row, column])
+            if score > best[row, column]:
+                best[row, column] = score
+                result[row, column] = region
+
+
+def _plane(image: Array, inside: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Level and slopes along y and x of the plane that fits the grey levels of a
+    region; only a level if it is small."""
+    place = np.flatnonzero(inside)
+    place = place[:: max(1, len(place) // 5000)]
+    y, x = np.divmod(place, inside.shape[1])
     value = image[y, x]
     if len(y) < 400:
-        return np.full(image.shape, value.mean())
+        return float(value.mean()), 0.0, 0.0
     terms = np.stack([np.ones(len(y)), y, x], axis=1)
-    level, slope_y, slope_x = np.linalg.lstsq(terms, value, rcond=None)[0]
-    rows, columns = np.arange(image.shape[0])[:, None], np.arange(image.shape[1])
-    return level + slope_y * rows + slope_x * columns
+    level, slope_y, slope_x = np.linalg.lstsq(terms, value, rcond=None)[0].tolist()
+    return level, slope_y, slope_x

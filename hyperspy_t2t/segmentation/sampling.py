@@ -105,10 +105,9 @@ def _tiles(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
 
 def _is_new(spot: Array, kept: list[Array], width: float) -> bool:
     """Whether a frequency and its partner are further than `width` from others."""
-    return all(
-        min(np.hypot(*(spot - other)), np.hypot(*(spot + other))) > width
-        for other in kept
-    )
+    others = np.reshape(kept, (-1, 2))
+    apart = (np.hypot(*(spot + sign * others).T) for sign in (-1, 1))
+    return bool((np.minimum(*apart) > width).all())
 
 
 class Frame(NamedTuple):

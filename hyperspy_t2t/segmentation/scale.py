@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.segmentation.noise import by_level, usual_around
+from hyperspy_t2t.segmentation.noise import by_level, low_percentile, usual_around
 
 Array = npt.NDArray[np.floating]
 _SCALES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
@@ -138,8 +138,8 @@ def _noise_left(image: Array, value: Array, sigma: float, texture: float) -> Arr
     levels = []
     parts = np.array_split(rank, int(np.clip(image.size // 1000, *_LEVELS)))
     for part in parts:
-        smooth = np.percentile(slope.ravel()[part], 20) / np.sqrt(-2 * np.log(0.8))
-        white = np.percentile(np.abs(second.ravel()[part]), 20) / (0.2533 * np.sqrt(6))
+        smooth = low_percentile(slope.ravel()[part]) / np.sqrt(-2 * np.log(0.8))
+        white = low_percentile(np.abs(second.ravel()[part])) / (0.2533 * np.sqrt(6))
         levels.append(
             max(np.sqrt(2) * sigma * smooth, white / (2 * np.sqrt(np.pi) * sigma))
         )

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
+from hyperspy_t2t.segmentation.flooding import flooded
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
 from hyperspy_t2t.segmentation.scale import Smoothed
 
@@ -62,13 +64,16 @@ class StepTest:
             value=gaussian_filter(smooth.value, more, truncate=3),
             noise=smooth.noise * left,
         )
-        steps = [
-            _relative(steps_across(image.value, smooth.sigma, d), image)
-            for image, d in (
-                *((smooth, d) for d in _SHARP), *((coarse, d) for d in _SOFT)
-            )
-        ]  # fmt: skip
-        return tuple(np.concatenate(both) for both in zip(*steps, strict=True))
+        pairs = [(smooth, d) for d in _SHARP] + [(coarse, d) for d in _SOFT]
+        rows, columns = smooth.value.shape
+        result = (
+            np.empty((2 * len(pairs), rows, columns - 1)),
+            np.empty((2 * len(pairs), rows - 1, columns)),
+        )
+        for k, (image, distance) in enumerate(pairs):
+            steps = steps_across(image.value, smooth.sigma, distance)
+            _add_relative(steps, image.noise, [kept[2 * k :] for kept in result])
+        return result
 
     def sharp(self, found: Borders, sums: Array) -> Array:
         """Strength of sharp steps, 1 where it is just enough."""
@@ -141,7 +146,6 @@ def merge_without_step(
     across
         Its :meth:`StepTest.across`.
     """
-    from skimage.segmentation import watershed
 
     def strength(found: Borders, sums: Array) -> tuple[Array, Array]:
         order = np.abs(found.mean_step[:, 1::2]).max(axis=1)
@@ -158,7 +162,7 @@ def merge_without_step(
     keep = sharp | ~between(found.first, found.second, found.step[:, -2], len(sharp))
     if keep[1:].all() or not keep[1:].any():
         return labels
-    return watershed(slope, np.where(keep[labels], labels, 0)).astype(np.intp)
+    return flooded(slope, np.where(keep[labels], labels, 0))
 
 
 def steps_across(value: Array, sigma: float, distance: float) -> tuple[Array, Array]:
@@ -174,24 +178,38 @@ def steps_across(value: Array, sigma: float, distance: float) -> tuple[Array, Ar
     """
     reach = max(1, round(distance * sigma))
     beyond = max(2, round((distance + 0.5) * sigma))
+    value = np.ascontiguousarray(value)
+    return tuple(_steps_along(value, axis, reach, beyond)[None] for axis in (1, 0))
 
-    def along(value: Array) -> Array:
-        last = value.shape[1] - 1
-        index = np.arange(last)
-        left, right = np.clip([index - reach, index + 1 + reach], 0, last)
-        far_left, far_right = np.clip([left - beyond, right + beyond], 0, last)
-        step = value[:, right] - value[:, left]
-        sign = np.sign(step)
-        slopes = []
-        for far, near in ((far_right, right), (left, far_left)):
-            slope = sign * (value[:, far] - value[:, near]) / np.maximum(far - near, 1)
+
+@njit(cache=True, nogil=True)
+def _steps_along(value: Array, axis: int, reach: int, beyond: int) -> Array:
+    """Steps between neighbours along an axis; distances in pixels."""
+    down, right = 1 - axis, axis
+    last = value.shape[axis] - 1
+    result = np.empty((value.shape[0] - down, value.shape[1] - right))
+    for row in range(result.shape[0]):
+        for column in range(result.shape[1]):
+            here = column if axis else row
+            low, high = max(here - reach, 0), min(here + 1 + reach, last)
+            far_low, far_high = max(low - beyond, 0), min(high + beyond, last)
+            if axis:
+                a, b = value[row, far_low], value[row, low]
+                c, d = value[row, high], value[row, far_high]
+            else:
+                a, b = value[far_low, column], value[low, column]
+                c, d = value[high, column], value[far_high, column]
+            step = c - b
+            sign = np.sign(step)
+            least = np.inf
             # At the frame only the other side tells.
-            slopes.append(np.where(far - near > beyond // 2, slope, np.inf))
-        least = np.minimum(*slopes)
-        least = np.where(np.isfinite(least), np.maximum(least, 0), 0)
-        return step - sign * least * (right - left)
-
-    return along(value)[None], along(value.T).T[None]
+            if far_high - high > beyond // 2:
+                least = sign * (d - c) / (far_high - high)
+            if low - far_low > beyond // 2:
+                least = min(least, sign * (b - a) / (low - far_low))
+            least = max(least, 0.0) if least < np.inf else 0.0
+            result[row, column] = step - sign * least * (high - low)
+    return result
 
 
 def level_sums(labels: Labels, image: Array, weight: Array, smooth: Smoothed) -> Array:
@@ -209,17 +227,17 @@ def level_sums(labels: Labels, image: Array, weight: Array, smooth: Smoothed) ->
     )
 
 
-def _relative(across: tuple[Array, Array], smooth: Smoothed) -> tuple[Array, Array]:
-    """Steps, and steps in units of what those of noise alone spread."""
-    noise = smooth.noise
+def _add_relative(
+    across: tuple[Array, Array], noise: Array, result: list[Array]
+) -> None:
+    """Set steps, and steps in units of what those of noise alone spread."""
     level = (np.maximum(noise[:, 1:], noise[:, :-1]), np.maximum(noise[1:], noise[:-1]))
     # Less than √2 of the noise of a pixel, as both ends correlate.
     spread = np.percentile(np.abs(across[0] / level[0]), 25) / 0.3186
     spread = min(max(spread, 1.0), 1.5)
-    return tuple(
-        np.concatenate([step, step / (spread * unit)])
-        for step, unit in zip(across, level, strict=True)
-    )
+    for kept, step, unit in zip(result, across, level, strict=True):
+        kept[0] = step[0]
+        np.divide(step[0], spread * unit, out=kept[1])
 
 
 def between(

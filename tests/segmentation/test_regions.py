@@ -23,8 +23,8 @@ from hyperspy_t2t.segmentation.regions import (
     find_regions,
     nearest_indices,
     noise_to_contrast,
-    split_regions,
 )
+from hyperspy_t2t.segmentation.splitting import split_regions
 
 GRID = ImageGrid((240, 320), (0.05, 0.05), (2.0, -7.0))
 Y, X = np.indices(GRID.shape)
