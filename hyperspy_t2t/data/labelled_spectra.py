@@ -104,6 +104,8 @@ def labelled_spectrum(
     still = _expected(regions, scan, truth["imaging"]["counts_per_intensity"])
     weights = window(mask, pixel_size=step)
     snr = _signal_to_noise(image, still, weights, step, g)
+    # Jitter leaves this much of a wave in step: ⟨exp(2πi gx δ)⟩².
+    snr *= np.exp(-((2 * np.pi * g[:, 0] * scan.row_jitter * scan.step) ** 2))
     return LabelledSpectrum(image, mask, step, g, snr, kind)
 
 

@@ -95,7 +95,9 @@ def peak_set(
 def _check(method: str, false_alarms: float, min_d: float, max_d: float | None) -> None:
     if method not in METHODS:
         raise ValueError(
-            f"Expected a method among {', '.join(METHODS)}; got {method!r}."
+            f"Expected a method among {', '.join(METHODS)}; got {method!r}. To find "
+            "bright pixels of the image use hyperspy.api.signals.Signal2D.find_peaks("
+            "s, method=..., interactive=...)."
         )
     if not 0 < false_alarms < 100:
         raise ValueError(

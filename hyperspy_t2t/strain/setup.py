@@ -13,6 +13,8 @@ from hyperspy_t2t.frequencies import upper_half
 Array = npt.NDArray[np.floating]
 SHARED = 0.15
 """Regions share a lattice when their g differ by less than this share of |g|."""
+_CLEAR = 1e4
+"""Power over noise beyond which a spot is as good as any."""
 NARROWEST, WIDEST = 0.12, 0.2
 """Bounds of the standard deviation of the Fourier mask, as shares of |g|."""
 
@@ -134,8 +136,9 @@ def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:
     def merit(label: int) -> float:
         region = regions[label]
         strong = np.sort(region.snr)[::-1][:4].min()
-        # Beyond a thousand, more signal makes no better standard.
-        quality = np.log10(1 + min(strong, 1000.0)) * (0.2 + region.score)
+        # Phases are known from ten times the noise on; beyond a thousand, more signal
+        # makes no better standard.
+        quality = np.log10(1 + min(strong, 1000.0) / 10) * (0.2 + region.score)
         bulk = np.exp(-10 * abs(region.scale - 1))
         place = 1 + 0.5 * region.sides
         return float(quality * np.sqrt(region.area) * bulk * place)
@@ -165,7 +168,7 @@ def choose_g_pair(region: RegionSpots) -> Array | None:
         if not len(i):
             continue
         length = np.linalg.norm(g, axis=1)
-        signal = np.log10(1 + region.snr[eligible]) / length
+        signal = np.log10(1 + np.minimum(region.snr[eligible], _CLEAR)) / length
         sine = np.abs(g[i, 0] * g[j, 1] - g[i, 1] * g[j, 0]) / (length[i] * length[j])
         merit = np.minimum(signal[i], signal[j]) * sine * (sine > 0.3)
         if merit.max() > 0:

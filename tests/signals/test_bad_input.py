@@ -65,7 +65,7 @@ BAD = {
     ),
     "find_peaks of HyperSpy": (
         lambda c: c.segmented.find_peaks(method="local_max"),
-        TypeError, "does not take method=.*Signal2D.find_peaks",
+        ValueError, "got 'local_max'.*Signal2D.find_peaks",
     ),
     "false_alarms": (
         lambda c: c.segmented.find_peaks(false_alarms=0),

@@ -8,7 +8,8 @@ import pytest
 
 PEAK_UNITS = {
     "gx": "1/nm", "gy": "1/nm", "intensity": "", "gx_std": "1/nm", "gy_std": "1/nm",
-    "snr": "", "phase": "rad", "region": "",
+    "snr": "", "phase": "rad", "significance": "", "finders": "", "lattice": "",
+    "relation": "", "region": "",
 }  # fmt: skip
 ATOM_UNITS = {"x": "Å", "y": "Å", "z": "Å", "number": "", "region": ""}
 
@@ -87,7 +88,7 @@ def test_a_table_without_its_columns_is_no_input(chain):
 @pytest.mark.parametrize("operation", ["T", "sum()", "rebin(scale=(2, 1))"])
 def test_a_changed_table_is_noticed(table, operation):
     changed = eval(f"table.{operation}", {"table": table.inav[:40]})
-    with pytest.raises(ValueError, match=r"table of \d+ rows and \d columns, got data"):
+    with pytest.raises(ValueError, match=r"table of \d+ rows and \d+ columns, got data"):
         _ = changed.table
 
 
@@ -123,7 +124,7 @@ def test_no_peaks(amorphous, tmp_path, suffix, lazy):
     for found in (peaks, hs.load(tmp_path / f"peaks.{suffix}", lazy=lazy)):
         assert type(found).__name__ == "Lazy" * lazy + "FFTPeakSet"
         assert found.region_labels.tolist() == [1]
-        assert found.table.shape == (0, 8) and found.region(1).shape == (0, 8)
+        assert found.table.shape == (0, 12) and found.region(1).shape == (0, 12)
         assert found.column("gx").shape == (0,)
         assert not found.is_crystalline(1)
         indexed = found.index_phases("Si")
@@ -139,7 +140,7 @@ def test_no_regions(eager):
     assert empty.n_regions == 0 and empty.contours() == {}
     assert empty.region_properties["centroid"].shape == (0, 2)
     peaks = empty.find_peaks()
-    assert peaks.table.shape == (0, 8)
+    assert peaks.table.shape == (0, 12)
     with pytest.raises(ValueError, match="no region"):
         peaks.plot()
     with pytest.raises(ValueError, match="got 0 regions"):
