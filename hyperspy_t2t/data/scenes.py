@@ -308,7 +308,9 @@ def polycrystal(
             thickness=float(rng.uniform(9, 11)),
             name=f"grain {number + 1}",
         )
-        for number, cell in enumerate(voronoi_cells(grains, np.array(_field(imaging)), rng))
+        for number, cell in enumerate(
+            voronoi_cells(grains, np.array(_field(imaging)), rng)
+        )
     ]
     return _draw(regions, imaging, title="Polycrystal")
 

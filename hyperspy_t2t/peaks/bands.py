@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
-WIDTH = 64
+WIDTH = 32
 """Frequencies kept along each axis."""
 
 
@@ -16,7 +16,7 @@ class Bands(NamedTuple):
     """Demodulated images on a coarse grid, one for each frequency."""
 
     values: np.ndarray
-    """The values times exp(−2πi g·r), low-passed: (n, 64, 64), or all of them for
+    """The values times exp(−2πi g·r), low-passed: (n, 32, 32), or all of them for
     every frequency, (ny, nx), with a carrier of zero."""
     g: Array
     """Carrier (gx, gy) in 1/nm, shape (n, 2)."""
@@ -37,7 +37,7 @@ def demodulated(
     """The part of an image that its transform near some frequencies knows of.
 
     The sum Σ v exp(−2πi g·r) at any g near a carrier g₀ is the trigonometric
-    interpolation of the transform. It needs only samples near g₀, here 64 by 64, as
+    interpolation of the transform. It needs only samples near g₀, here 32 by 32, as
     the values end smoothly: what is left out decays with the third power of the
     distance under a Hann window. Samples fade out towards the border, where another
     spot would else be cut in two.

@@ -13,7 +13,7 @@ from hyperspy_t2t.peaks.measure import Seen
 from hyperspy_t2t.peaks.spots import LONGEST
 
 Array = npt.NDArray[np.floating]
-_PIXELS = 2**19
+_PIXELS = 120_000
 """Pixels of a half plane that are averaged: neighbours hold the same noise anyway."""
 _PERIODS = 2.5
 """Fewest periods within the extent of a window, five from side to side of a Hann
@@ -144,7 +144,7 @@ def _spots_and_streaks(seen: Seen, g: Array) -> npt.NDArray[np.bool_]:
     spectrum = seen.spectrum
     middle, start = spectrum.centre
     half = spectrum.power[:, start:]
-    level = np.median(half) / np.log(2)
+    level = np.median(half[::4, ::4]) / np.log(2)
     taken = np.zeros(half.shape, bool)
     on_axes = np.median(half[:, 0]), np.median(half[middle])
     near = _lobes(seen, level, np.array(on_axes))

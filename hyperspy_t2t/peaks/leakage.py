@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
-_LARGEST = 256
+_LARGEST = 128
 """Rows and columns of the window that are kept: spots spread over a few pixels."""
 _OVERSAMPLING = 3
 

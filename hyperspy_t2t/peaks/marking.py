@@ -48,7 +48,7 @@ def network_spots(
     length = np.linalg.norm(g, axis=1)
     inside = (length >= limits[0]) & (length <= limits[1])
     rows, columns = seen.spectrum.nearest_maxima(g[inside], 1)
-    count = searched_pixels(seen.spectrum, limits).sum()
+    count = searched_pixels(seen.spectrum, limits)
     spots = measured(seen, rows, columns, finder=Finder.NETWORK)
     spots = spots.against(spots.noise, ERRS * trials(count))
     spots = spots.take(spots.log_chance < np.log(false_alarms))

@@ -2,6 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """Maxima of a spectrum that noise hardly gives."""
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -33,8 +34,9 @@ def significant_spots(
         Expected number of false spots in a spectrum of noise.
     """
     rows, columns, count = half_plane_maxima(seen.spectrum, limits, false_alarms)
+    least = _SCALLOP * np.log(trials(count) / false_alarms)
     spots = measured(
-        seen, rows, columns, trials=trials(count), finder=Finder.STATISTICS
+        seen, rows, columns, trials=trials(count), finder=Finder.STATISTICS, least=least
     )
     spots = spots.take(spots.log_chance < np.log(false_alarms)).strongest_first()
     return spots.take(not_leakage(seen, spots, false_alarms))
@@ -65,40 +67,64 @@ def half_plane_maxima(
     looks
         How many independent spectra were averaged.
     """
-    from scipy.ndimage import maximum_filter
     from scipy.special import gammainccinv
 
-    start = spectrum.centre[1]
-    half = spectrum.power[:, start:]
-    radius = _half_radius(spectrum)
-    searched = searched_pixels(spectrum, limits)
-    count = int(searched.sum())
+    count = searched_pixels(spectrum, limits)
     if not count:
         return np.empty(0, int), np.empty(0, int), 0
     chance = min(false_alarms / trials(count), 0.5)
     threshold = _SCALLOP * gammainccinv(looks, chance) / looks
     step, rings = ring_floor(spectrum)
-    floor = np.interp(radius, np.arange(len(rings)) * step, rings)
-    high = searched & (half > threshold * np.maximum(floor, rounding(spectrum)))
-    # The column left of zero frequency mirrors the one to its right.
-    left = spectrum.power[:, start - 1 : start]
-    largest = maximum_filter(np.hstack([left, half]), 3)[:, 1:]
-    rows, columns = np.nonzero(high & (half == largest))
-    return rows, columns + start, count
+    least = threshold * np.maximum(rings, rounding(spectrum))
+    rows, columns = _high_maxima(
+        spectrum.power, spectrum.y_axis.values, spectrum.x_axis.values, limits, step,
+        least,
+    )  # fmt: skip
+    return rows, columns, count
 
 
-def searched_pixels(
-    spectrum: Spectrum, limits: tuple[float, float]
-) -> npt.NDArray[np.bool_]:
-    """Pixels of the half plane gx ≥ 0, one of each Friedel pair, within limits."""
-    radius = _half_radius(spectrum)
-    searched = (radius >= limits[0]) & (radius <= limits[1])
-    searched[: spectrum.centre[0], 0] = False
-    searched[[0, -1], :] = searched[:, -1] = False
-    return searched
+def searched_pixels(spectrum: Spectrum, limits: tuple[float, float]) -> int:
+    """Pixels of the half plane, one of each Friedel pair, with |g| within limits."""
+    return _count_between(spectrum.y_axis.values, spectrum.x_axis.values, limits)
 
 
-def _half_radius(spectrum: Spectrum) -> Array:
-    """|g| in 1/nm of the pixels with gx ≥ 0."""
-    columns = spectrum.x_axis.values[None, spectrum.centre[1] :]
-    return np.hypot(spectrum.y_axis.values[:, None], columns)
+@numba.njit(cache=True, nogil=True)
+def _count_between(gy: Array, gx: Array, limits: tuple[float, float]) -> int:
+    """Pixels with gx > 0, or gx = 0 and gy > 0, off the border of the spectrum."""
+    count = 0
+    for row in range(1, len(gy) - 1):
+        for column in range(len(gx) // 2, len(gx) - 1):
+            if gx[column] > 0 or gy[row] > 0:
+                square = gy[row] ** 2 + gx[column] ** 2
+                count += limits[0] ** 2 <= square <= limits[1] ** 2
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _high_maxima(
+    power: Array,
+    gy: Array,
+    gx: Array,
+    limits: tuple[float, float],
+    step: float,
+    least: Array,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels that no neighbour exceeds and that are above what their ring asks for."""
+    rows, columns = [], []
+    lowest = least.min()
+    for row in range(1, len(gy) - 1):
+        for column in range(len(gx) // 2, len(gx) - 1):
+            value = power[row, column]
+            if value <= lowest or not (gx[column] > 0 or gy[row] > 0):
+                continue
+            radius = np.hypot(gy[row], gx[column])
+            if radius < limits[0] or radius > limits[1]:
+                continue
+            ring = int(radius / step)
+            share = radius / step - ring
+            if value <= (1 - share) * least[ring] + share * least[ring + 1]:
+                continue
+            if value >= power[row - 1 : row + 2, column - 1 : column + 2].max():
+                rows.append(row)
+                columns.append(column)
+    return np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.peaks.floor import local_noise
+from hyperspy_t2t.peaks.floor import Noise, local_noise
 from hyperspy_t2t.peaks.sinusoid import refine_sinusoids
 from hyperspy_t2t.peaks.spectrum import Spectrum, prepare, region_spectrum
 
@@ -110,6 +110,7 @@ def measured(
     *,
     trials: float = 1.0,
     finder: int = 0,
+    least: float = 0.0,
 ) -> Spots:
     """Spots at pixels of the spectrum, moved to the maxima between pixels.
 
@@ -123,8 +124,14 @@ def measured(
         In how many independent places a maximum like them was looked for.
     finder
         Who saw them, of :class:`~hyperspy_t2t.peaks.finders.Finder`.
+    least
+        Power over noise that a pixel must have to be measured at all.
     """
     noise = local_noise(seen.spectrum, rows, columns)
+    if least > 0:
+        high = seen.spectrum.power[rows, columns] > least * noise.floor
+        rows, columns = rows[high], columns[high]
+        noise = Noise(noise.expected[high], noise.floor[high])
     refined = refine_sinusoids(
         seen.values,
         seen.window,

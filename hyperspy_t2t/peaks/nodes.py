@@ -2,8 +2,6 @@
 # License v3.0 or later; see LICENSE.
 """Plane lattices behind a list of spots, and the nodes that they foretell."""
 
-from itertools import combinations
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +10,8 @@ _SEEDS = 14
 """Strongest spots whose pairs are tried as a basis."""
 _FEWEST = 3
 """Spots of one half plane that a lattice must explain: two would fit anything."""
+_FITTED = 12
+"""Most promising bases that are fitted to their spots."""
 _CHANCE = 0.05
 """Number of lattices as good as one accepted that chance would give."""
 
@@ -56,37 +56,36 @@ def on_nodes(g: Array, basis: Array, tolerance: float) -> npt.NDArray[np.bool_]:
 
 def _best_basis(g: Array, snr: Array, tolerance: float) -> Array | None:
     """The lattice least likely by chance, fitted to its spots; None if none is good."""
-    order = np.argsort(-snr, kind="stable")[:_SEEDS]
-    best, lowest = None, np.log(_CHANCE)
-    trials = 0
-    for i, j in combinations(order, 2):
-        for basis in _bases(g[i], g[j]):
-            area = abs(np.linalg.det(basis))
-            if area < 25 * np.pi * tolerance**2:
-                continue
-            trials += 1
-            on = on_nodes(g, basis, tolerance)
-            if on.sum() < _FEWEST:
-                continue
-            fitted = _fitted(g[on], snr[on], basis)
-            on = on_nodes(g, fitted, tolerance)
-            chance = _log_chance(int(on.sum()) - 2, len(g) - 2,
-                                 np.pi * tolerance**2 / area)  # fmt: skip
-            # Spots that carry the power decide between lattices of equal number.
-            if on.sum() >= _FEWEST and chance < lowest:
-                best, lowest = fitted, chance
-    if best is None or lowest + np.log(max(trials, 1)) > np.log(_CHANCE):
+    bases = _bases(g[np.argsort(-snr, kind="stable")[:_SEEDS]])
+    area = np.abs(np.linalg.det(bases))
+    large = area > 25 * np.pi * tolerance**2
+    bases, area = bases[large], area[large]
+    if not len(bases):
         return None
+    off = g @ np.linalg.inv(bases)
+    off = np.linalg.norm((np.rint(off) - off) @ bases, axis=-1)
+    chance = _log_chance((off <= tolerance).sum(axis=1), len(g), tolerance, area)
+    best, lowest = None, np.log(_CHANCE / len(bases))
+    for k in np.argsort(chance, kind="stable")[:_FITTED]:
+        fitted = _fitted(g[off[k] <= tolerance], snr[off[k] <= tolerance], bases[k])
+        hits = np.atleast_1d(on_nodes(g, fitted, tolerance).sum())
+        size = np.abs(np.linalg.det(fitted))
+        value = float(_log_chance(hits, len(g), tolerance, size)[0])
+        if hits[0] >= _FEWEST and value < lowest:
+            best, lowest = fitted, value
     return best
 
 
-def _bases(first: Array, second: Array) -> list[Array]:
-    """Two vectors, and with half their sum and difference; none if parallel."""
-    cross = abs(first[0] * second[1] - first[1] * second[0])
-    if cross < 0.1 * np.linalg.norm(first) * np.linalg.norm(second):
-        return []
-    half = (first + second) / 2, (first - second) / 2
-    return [np.array([first, second]), np.array([first, half[0]]), np.array(half)]
+def _bases(g: Array) -> Array:
+    """Pairs of vectors, and with half their sum and difference, (m, 2, 2)."""
+    i, j = np.triu_indices(len(g), 1)
+    first, second = g[i], g[j]
+    cross = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+    length = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    first, second = first[cross >= 0.1 * length], second[cross >= 0.1 * length]
+    half, other = (first + second) / 2, (first - second) / 2
+    pairs = ((first, second), (first, half), (half, other))
+    return np.concatenate([np.stack(pair, axis=1) for pair in pairs])
 
 
 def _fitted(g: Array, snr: Array, basis: Array) -> Array:
@@ -101,15 +100,18 @@ def _fitted(g: Array, snr: Array, basis: Array) -> Array:
     return basis
 
 
-def _log_chance(hits: int, trials: int, probability: float) -> float:
-    """ln of the chance of so many hits or more (Chernoff's bound)."""
-    if hits <= 0 or trials <= 0:
-        return 0.0
-    share, p = hits / trials, min(probability, 0.5)
-    if share <= p:
-        return 0.0
-    rest = (1 - share) * np.log((1 - share) / (1 - p)) if share < 1 else 0.0
-    return float(-trials * (share * np.log(share / p) + rest))
+def _log_chance(hits: np.ndarray, count: int, tolerance: float, area: Array) -> Array:
+    """ln of the chance of so many spots of `count` on nodes, by Chernoff's bound.
+
+    Two of them are on nodes by construction.
+    """
+    trials = max(count - 2, 1)
+    share = np.clip((hits - 2) / trials, 0, 1)
+    p = np.minimum(np.pi * tolerance**2 / area, 0.5)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        on = np.where(share > 0, share * np.log(share / p), 0)
+        off = np.where(share < 1, (1 - share) * np.log((1 - share) / (1 - p)), 0)
+    return np.where(share > p, -trials * (on + off), 0.0)
 
 
 def lattice_nodes(basis: Array, limits: tuple[float, float], nyquist: Array) -> Array:

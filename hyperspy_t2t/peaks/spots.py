@@ -145,7 +145,7 @@ def _with_witnesses(
     false_alarms: float,
 ) -> Spots:
     """The spots with every finder noted that sees them, whoever found them."""
-    count = searched_pixels(seen.spectrum, limits).sum()
+    count = searched_pixels(seen.spectrum, limits)
     profiles = spots.against(profile_floor(seen, spots), trials(count))
     in_profiles = profiles.log_chance < np.log(false_alarms)
     by_network = marked(seen, probability, spots.g)

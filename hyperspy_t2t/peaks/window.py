@@ -61,11 +61,13 @@ def spot_spread(window: Array, pixel_size: tuple[float, float]) -> float:
     By Parseval's theorem this is ⟨(2πg)²⟩ over the power spectrum of the window, side
     lobes included; infinite if the window is empty.
     """
+    # A smooth window is as wide on every second or fourth of its pixels.
+    stride = max(1, max(window.shape) // _LARGE)
+    window = np.pad(window[::stride, ::stride], 1)
     total = (window**2).sum()
     if total == 0:
         return np.inf
-    padded = np.pad(window, 1)
-    slopes = (np.diff(padded, axis=k) / s for k, s in enumerate(pixel_size))
+    slopes = (np.diff(window, axis=k) / (stride * s) for k, s in enumerate(pixel_size))
     return float(sum((slope**2).sum() for slope in slopes) / total)
 
 
@@ -105,14 +107,22 @@ def _blocks(mask: npt.NDArray[np.bool_], step: tuple[int, int]) -> np.ndarray:
 
 def _enlarged(coarse: Array, step: int, shape: tuple[int, int]) -> Array:
     """Values of blocks, interpolated between their centres to pixels."""
-    for size in shape:
-        place = (np.arange(size) + 0.5) / step - 0.5
-        place = np.clip(place, 0, coarse.shape[0] - 1)
-        low = np.minimum(place.astype(int), max(coarse.shape[0] - 2, 0))
-        high = np.minimum(low + 1, coarse.shape[0] - 1)
-        share = (place - low)[:, None]
-        coarse = (coarse[low] * (1 - share) + coarse[high] * share).T
-    return coarse
+    (top, bottom, down), (left, right, across) = (
+        _between(blocks, size, step)
+        for blocks, size in zip(coarse.shape, shape, strict=True)
+    )
+    lines = coarse[:, left] * (1 - across) + coarse[:, right] * across
+    down = down[:, None]
+    return lines[top] * (1 - down) + lines[bottom] * down
+
+
+def _between(
+    blocks: int, size: int, step: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both blocks between whose centres each pixel lies, and its share of the way."""
+    place = np.clip((np.arange(size) + 0.5) / step - 0.5, 0, blocks - 1)
+    low = np.minimum(place.astype(int), max(blocks - 2, 0))
+    return low, np.minimum(low + 1, blocks - 1), place - low
 
 
 def inscribed_rectangle(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice]:

@@ -84,7 +84,9 @@ def test_table_of_a_noise_free_image() -> None:
     origin = (3.7, -12.9)
     image = 20 + waves(SHAPE, PIXEL, g, amplitude, phase, origin)
     spots = find_spots(image, hann_window(SHAPE), PIXEL, origin, max_d=1)
-    assert spots.shape == (6, len(SPOT_COLUMNS)) and len(SPOT_UNITS) == len(SPOT_COLUMNS)
+    assert spots.shape == (6, len(SPOT_COLUMNS)) and len(SPOT_UNITS) == len(
+        SPOT_COLUMNS
+    )
     np.testing.assert_array_equal(spots[1::2, :2], -spots[::2, :2])
     np.testing.assert_array_equal(spots[1::2, 6], -spots[::2, 6])
     np.testing.assert_array_equal(spots[1::2, 2:6], spots[::2, 2:6])
@@ -141,9 +143,15 @@ def test_a_crystal_shows_its_reflections_and_nothing_else(
 
 def test_a_flat_region_and_an_empty_one_have_no_spots() -> None:
     flat = np.full((64, 64), 3.0)
-    assert find_spots(flat, hann_window(flat.shape), PIXEL).shape == (0, len(SPOT_COLUMNS))
+    assert find_spots(flat, hann_window(flat.shape), PIXEL).shape == (
+        0,
+        len(SPOT_COLUMNS),
+    )
     nothing = np.full((64, 64), np.nan)
-    assert find_spots(nothing, hann_window(flat.shape), PIXEL).shape == (0, len(SPOT_COLUMNS))
+    assert find_spots(nothing, hann_window(flat.shape), PIXEL).shape == (
+        0,
+        len(SPOT_COLUMNS),
+    )
     assert find_spots(flat, np.zeros((64, 64)), PIXEL).shape == (0, len(SPOT_COLUMNS))
     slope = np.add.outer(3.0 * np.arange(64), 0.5 * np.arange(64))
     assert len(find_spots(slope, hann_window(flat.shape), PIXEL)) == 0
