@@ -1,12 +1,14 @@
 import drawing
 import matplotlib.pyplot as plt
 
-from hyperspy_t2t.data import scene
+from hyperspy_t2t.data import gold_nanoparticles
 
-image = scene("nanoparticles", dose=2000.0, background=1.0, seed=1)
-peaks = image.segment().find_peaks()
-shown = [label for label in peaks.region_labels if peaks.is_crystalline(label)][:2]
-figure, axes = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained")
-for ax, label in zip(axes, shown, strict=True):
-    drawing.spectrum(ax, peaks, label, reach=13)
-    ax.set_title(f"Region {label}: {len(peaks.region(label))} peaks")
+peaks = gold_nanoparticles().segment().find_peaks()
+labels = peaks.region_labels.tolist()
+particle = max(labels, key=lambda label: len(peaks.region(label)))
+film = next(label for label in labels if not len(peaks.region(label)))
+figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), layout="constrained")
+for ax, label in zip(axes, (particle, film), strict=True):
+    drawing.spectrum(ax, peaks, label, reach=11)
+    found = peaks.state(label)
+    ax.set_title(f"{found.state} ({found.probability:.2f}), region {label}")

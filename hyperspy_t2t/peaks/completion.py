@@ -32,8 +32,8 @@ def with_lattice_nodes(
     false_alarms
         Expected number of false spots on the nodes of a lattice.
     """
-    pixel = seen.spectrum.scale.max()
-    for basis in plane_lattices(spots.g, spots.snr, tolerance=ON_NODE * pixel):
+    scale = seen.spectrum.scale
+    for basis in plane_lattices(spots.g / scale, spots.snr, ON_NODE):
         nodes = _unseen_nodes(seen, spots, basis, limits)
         if not len(nodes):
             continue
@@ -42,8 +42,8 @@ def with_lattice_nodes(
         more = measured(
             seen, rows, columns, trials=2 * len(nodes), finder=Finder.LATTICE
         )
-        away = np.linalg.norm(more.g - nodes, axis=1)
-        more = more.take((more.log_chance < np.log(false_alarms)) & (away < pixel))
+        away = np.linalg.norm((more.g - nodes) / scale, axis=1)
+        more = more.take((more.log_chance < np.log(false_alarms)) & (away < 1))
         both = spots.joined(more)
         spots = both.take(not_leakage(seen, both, false_alarms))
     return spots
@@ -52,19 +52,20 @@ def with_lattice_nodes(
 def _unseen_nodes(
     seen: Seen, spots: Spots, basis: Array, limits: tuple[float, float]
 ) -> Array:
-    """Nodes of a lattice without a spot, as far out as its intensities reach."""
+    """Nodes in 1/nm of a lattice in pixels without a spot, as far as spots reach."""
     spectrum = seen.spectrum
-    pixel = spectrum.scale.max()
-    seen_on = np.linalg.norm(spots.g[on_nodes(spots.g, basis, ON_NODE * pixel)], axis=1)
-    if not len(seen_on):
+    on = on_nodes(spots.g / spectrum.scale, basis, ON_NODE)
+    if not on.any():
         return np.empty((0, 2))
+    basis = basis * spectrum.scale
     # Intensities fall with |g|: beyond the last spot there is one more node at most.
-    last = seen_on.max() + np.linalg.norm(basis, axis=1).max()
+    last = np.linalg.norm(spots.g[on], axis=1).max()
+    last += np.linalg.norm(basis, axis=1).max()
     nyquist = 0.5 * spectrum.scale * np.array(spectrum.power.shape[::-1])
     nodes = lattice_nodes(
         basis, (limits[0], min(limits[1], last)), nyquist - 2 * spectrum.scale
     )
     if not len(nodes):
         return nodes
-    near = np.linalg.norm(nodes[:, None] - spots.g, axis=-1).min(axis=1)
-    return nodes[near > 2 * pixel]
+    away = (nodes[:, None] - spots.g) / spectrum.scale
+    return nodes[np.linalg.norm(away, axis=-1).min(axis=1) > 2]

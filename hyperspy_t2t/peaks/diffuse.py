@@ -111,15 +111,16 @@ def radial_profiles(
     gx = spectrum.x_axis.values[None, start::stride]
     radius = np.hypot(gy, gx)
     extent = np.sqrt(seen.window.sum() * np.prod(pixel_size(seen)))
-    used &= radius >= max(1 / LONGEST, _PERIODS / extent)
+    nyquist = float(min(spectrum.y_axis.size * spectrum.scale[1],
+                        spectrum.x_axis.size * spectrum.scale[0])) / 2  # fmt: skip
+    # In the corners of a spectrum a ring is not seen all round.
+    used &= (radius >= max(1 / LONGEST, _PERIODS / extent)) & (radius <= nyquist)
     nearer_x = np.broadcast_to(np.abs(gx) > np.abs(gy), radius.shape)[used]
     values, radius = half[::stride, ::stride][used], radius[used]
     # Σ|ρ|² over lags, with ρ the correlation of the noise, FT(w²)/Σw².
     squares = seen.window**2
     patch = spectrum.power.size * (squares**2).sum() / squares.sum() ** 2
     share = min(1.0, stride**2 / patch)
-    nyquist = float(min(spectrum.y_axis.size * spectrum.scale[1],
-                        spectrum.x_axis.size * spectrum.scale[0])) / 2  # fmt: skip
     width = max(nyquist / _RINGS, 2 * np.sqrt(patch) * spectrum.scale.max())
     groups = (
         (np.ones(len(radius), bool), (0, np.pi / 2)),

@@ -12,8 +12,6 @@ from hyperspy_t2t.peaks.measure import Seen, Spots, measured
 from hyperspy_t2t.peaks.network import SMALLEST, network_maxima, spot_probability
 
 Array = npt.NDArray[np.floating]
-ERRS = 0.1
-"""Share of the highest maxima of noise, at most, that the network takes for spots."""
 
 
 def probabilities(seen: Seen) -> Array:
@@ -50,7 +48,7 @@ def network_spots(
     rows, columns = seen.spectrum.nearest_maxima(g[inside], 1)
     count = searched_pixels(seen.spectrum, limits)
     spots = measured(seen, rows, columns, finder=Finder.NETWORK)
-    spots = spots.against(spots.noise, ERRS * trials(count))
+    spots = spots.against(spots.noise, trials(count))
     spots = spots.take(spots.log_chance < np.log(false_alarms))
     return spots.strongest_first()
 

@@ -8,6 +8,9 @@ import numpy.typing as npt
 Array = npt.NDArray[np.floating]
 _SEEDS = 14
 """Strongest spots whose pairs are tried as a basis."""
+_STRONGEST = 12
+"""Spots among which a lattice is looked for first: faint ones may be copies of strong
+ones, moved by a disturbance of the scan."""
 _FEWEST = 3
 """Spots of one half plane that a lattice must explain: two would fit anything."""
 _FITTED = 12
@@ -19,32 +22,42 @@ _CHANCE = 0.05
 def plane_lattices(g: Array, snr: Array, tolerance: float) -> list[Array]:
     """Lattices that explain a list of spots, the one that explains most first.
 
-    Pairs of strong spots, and their halved sums, are tried as a basis. A lattice is
-    taken if more spots lie on its nodes than chance would put there, its basis is
-    fitted to them, and the search goes on with the spots that are left.
+    Pairs of strong spots, and their halved sums, are tried as a basis, first for the
+    strongest spots alone. A lattice is taken if more spots lie on its nodes than
+    chance would put there, its basis is fitted to them, and the search goes on with
+    the spots that are left.
 
     Parameters
     ----------
     g
-        (gx, gy) in 1/nm, one of each Friedel pair, shape (n, 2).
+        One of each Friedel pair in pixels of the spectrum, shape (n, 2).
     snr
         Power over noise, shape (n,).
     tolerance
-        Distance in 1/nm within which a spot lies on a node.
+        Distance in pixels within which a spot lies on a node.
 
     Returns
     -------
     list of ndarray
-        Bases, rows g₁ and g₂ in 1/nm, shape (2, 2).
+        Bases, rows g₁ and g₂ in pixels, shape (2, 2).
     """
     left = np.ones(len(g), bool)
     found = []
     while left.sum() >= _FEWEST:
-        basis = _best_basis(g[left], snr[left], tolerance)
+        strongest = np.flatnonzero(left)
+        strongest = strongest[np.argsort(-snr[left], kind="stable")[:_STRONGEST]]
+        basis = _best_basis(g[strongest], snr[strongest], tolerance)
+        if basis is None:
+            basis = _best_basis(g[left], snr[left], tolerance)
         if basis is None:
             break
+        on = on_nodes(g, basis, tolerance)
+        basis = _fitted(g[on], snr[on], basis)
         found.append(basis)
-        left &= ~on_nodes(g, basis, tolerance)
+        on = on_nodes(g, basis, tolerance)
+        if not (on & left).any():
+            break
+        left &= ~on
     return found
 
 

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from hyperspy_t2t.peaks.nodes import on_nodes
 
 Array = npt.NDArray[np.floating]
+_FAINT, _SHARING = 0.05, 3
+"""Power of a satellite relative to the strongest spot at most; how many must share
+their offset, itself included."""
 
 
 class Relation(IntEnum):
@@ -20,6 +23,9 @@ class Relation(IntEnum):
     """Twice, three times, … a stronger spot."""
     SUM = 2
     """Sum or difference of spots of two lattices, on neither of them: moiré."""
+    SATELLITE = 3
+    """Off the nodes of the first lattice by what others are off too, and by no half,
+    third or quarter of it: a disturbance of the scan, or a modulated crystal."""
 
 
 def lattice_of(g: Array, lattices: list[Array], tolerance: float) -> npt.NDArray:
@@ -28,11 +34,11 @@ def lattice_of(g: Array, lattices: list[Array], tolerance: float) -> npt.NDArray
     Parameters
     ----------
     g
-        (gx, gy) in 1/nm, shape (n, 2).
+        In pixels of the spectrum, shape (n, 2).
     lattices
-        Bases (2, 2) in 1/nm.
+        Bases (2, 2) in pixels.
     tolerance
-        Distance in 1/nm.
+        Distance in pixels.
     """
     number = np.zeros(len(g), int)
     for k, basis in reversed(list(enumerate(lattices, start=1))):
@@ -48,13 +54,13 @@ def relation_of(
     Parameters
     ----------
     g
-        (gx, gy) in 1/nm, one of each Friedel pair, shape (n, 2).
+        One of each Friedel pair in pixels of the spectrum, shape (n, 2).
     power
         Of each, (n,).
     lattice
         As from :func:`lattice_of`.
     tolerance
-        Distance in 1/nm.
+        Distance in pixels.
     """
     relation = np.full(len(g), Relation.NONE, int)
     both, number = np.concatenate([g, -g]), np.tile(lattice, 2)
@@ -77,3 +83,36 @@ def _is_sum(g: Array, both: Array, number: npt.NDArray, tolerance: float) -> boo
     near = np.linalg.norm(both[:, None] + both - g, axis=-1) <= tolerance
     different = (number[:, None] != number) & (number[:, None] > 0) & (number > 0)
     return bool(np.any(near & different))
+
+
+def satellites(
+    g: Array, power: Array, lattices: list[Array], tolerance: float
+) -> npt.NDArray[np.bool_]:
+    """Faint spots that share their offset from the nodes of the first lattice.
+
+    Parameters
+    ----------
+    g, power
+        As in :func:`relation_of`.
+    lattices
+        As in :func:`lattice_of`.
+    tolerance
+        Distance in pixels.
+    """
+    if not lattices:
+        return np.zeros(len(g), bool)
+    basis = lattices[0]
+    on = on_nodes(g, basis, tolerance)
+    faint = ~on & (power < _FAINT * power[on].max(initial=0.0))
+    order = g @ np.linalg.inv(basis)
+    for part in (2, 3, 4):
+        rational = np.rint(part * order) / part
+        faint &= np.linalg.norm((order - rational) @ basis, axis=1) > tolerance
+    rest = order - np.rint(order)
+    shared = np.zeros((len(g), len(g)), bool)
+    for sign in (1, -1):
+        apart = rest[:, None] - sign * rest
+        apart = (apart - np.rint(apart)) @ basis
+        shared |= np.linalg.norm(apart, axis=-1) <= 2 * tolerance
+    shared &= faint & faint[:, None]
+    return faint & (shared.sum(axis=1) >= _SHARING)

@@ -14,7 +14,7 @@ from hyperspy_t2t.peaks.maxima import searched_pixels, significant_spots, trials
 from hyperspy_t2t.peaks.measure import Seen, Spots, see
 from hyperspy_t2t.peaks.nodes import plane_lattices
 from hyperspy_t2t.peaks.profiles import profile_floor, profile_spots
-from hyperspy_t2t.peaks.relations import lattice_of, relation_of
+from hyperspy_t2t.peaks.relations import Relation, lattice_of, relation_of, satellites
 
 Array = npt.NDArray[np.floating]
 SPOT_COLUMNS = (
@@ -87,7 +87,11 @@ def spots_in(
     if seen is None:
         return np.empty((0, len(SPOT_COLUMNS)))
     limits = search_limits(seen, min_d, max_d)
-    return spot_table(seen, spots_of(seen, limits, method, false_alarms))
+    spots = spots_of(seen, limits, method, false_alarms)
+    length = np.linalg.norm(spots.g, axis=1)
+    # Moved to its maximum a spot may have left the range.
+    spots = spots.take((length >= limits[0]) & (length <= limits[1]))
+    return spot_table(seen, spots)
 
 
 def search_limits(seen: Seen, min_d: float, max_d: float | None) -> tuple[float, float]:
@@ -153,13 +157,24 @@ def _with_witnesses(
     return spots._replace(finders=finders | (by_network * int(Finder.NETWORK)))
 
 
+def _places(spots: Spots, place: Array) -> tuple[Array, Array]:
+    """Number of the lattice and relation of each spot, at a place in pixels."""
+    lattices = plane_lattices(place, spots.snr, ON_NODE)
+    copies = satellites(place, spots.power, lattices, ON_NODE)
+    # What the first lattice is copied to makes no lattice of its own.
+    own = ~copies
+    lattices = plane_lattices(place[own], spots.snr[own], ON_NODE)
+    lattice = lattice_of(place, lattices, ON_NODE)
+    lattice[copies] = 0
+    relation = relation_of(place, spots.power, lattice, ON_NODE)
+    return lattice, np.where(copies, Relation.SATELLITE, relation)
+
+
 def spot_table(seen: Seen, spots: Spots) -> Array:
     """Rows of `SPOT_COLUMNS` by falling snr, each followed by its partner."""
     spots = spots.take(np.argsort(-spots.snr, kind="stable"))
     amplitude = 2 * np.abs(spots.component) / seen.window.sum()
-    tolerance = ON_NODE * seen.spectrum.scale.max()
-    lattices = plane_lattices(spots.g, spots.snr, tolerance)
-    lattice = lattice_of(spots.g, lattices, tolerance)
+    lattice, relation = _places(spots, spots.g / seen.spectrum.scale)
     half = np.stack(
         [
             spots.g[:, 0],
@@ -172,7 +187,7 @@ def spot_table(seen: Seen, spots: Spots) -> Array:
             np.maximum(-spots.log_chance / np.log(10), -99),
             spots.finders,
             lattice,
-            relation_of(spots.g, spots.power, lattice, tolerance),
+            relation,
         ],
         axis=1,
     )

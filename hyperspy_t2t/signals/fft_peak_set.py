@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
 
+from hyperspy_t2t.peaks.relations import Relation
 from hyperspy_t2t.peaks.state import RegionState, region_state
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
@@ -44,7 +45,9 @@ class FFTPeakSet(FlatTable, Signal1D):
     number of peaks as clear that noise alone gives; ``finders``, the sum of who saw it
     (:class:`~hyperspy_t2t.peaks.finders.Finder`); ``lattice``, the number of the plane
     lattice it lies on, 0 for none; ``relation``, 1 for a harmonic of a stronger peak, 2
-    for a sum of peaks of two lattices; ``region``.
+    for a sum of peaks of two lattices, 3 for a satellite (a copy of the lattice by a
+    disturbance of the scan, or a modulation), see
+    :class:`~hyperspy_t2t.peaks.relations.Relation`; ``region``.
     """
 
     _signal_type = "fft_peak_set"
@@ -327,8 +330,10 @@ class FFTPeakSet(FlatTable, Signal1D):
         for label in self.region_labels.tolist():
             rows = self._spots(label)
             std = np.hypot(rows[:, 3], rows[:, 4])
+            # Sums of two lattices and copies of one by the scan say nothing of a phase.
+            own = rows[:, COLUMNS.index("relation")] < Relation.SUM
             solutions[label] = index_region(
-                rows[:, :2], std, rows[:, 5], phases, **options
+                rows[:, :2], std, rows[:, 5] * own, phases, **options
             )
         poor = [
             f"region {label}: {phases[found[0].phase].name}, score {found[0].score:.2f}"

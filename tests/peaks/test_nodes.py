@@ -7,7 +7,7 @@ import pytest
 
 from hyperspy_t2t.frequencies import upper_half
 from hyperspy_t2t.peaks.nodes import lattice_nodes, on_nodes, plane_lattices
-from hyperspy_t2t.peaks.relations import Relation, lattice_of, relation_of
+from hyperspy_t2t.peaks.relations import Relation, lattice_of, relation_of, satellites
 
 TOLERANCE = 0.03
 
@@ -98,3 +98,17 @@ def test_harmonics_and_sums_are_told() -> None:
     assert relation.tolist() == [*expected, Relation.SUM]
     # A fundamental is no harmonic of its weaker double.
     assert relation_of(g[[0, 2]], np.array([1.0, 5.0]), lattice[:2], 0.03)[0] == 0
+
+
+def test_copies_of_a_lattice_by_the_scan_are_told() -> None:
+    basis = 12 * BASES["oblique"]
+    g = nodes_of(basis, 110)
+    rng = np.random.default_rng(6)
+    copies = g[:4] + [4.1, 31.0]
+    half = (basis[0] + basis[1]) / 2
+    other = np.array([[7.0, 50.0]])
+    spots = np.concatenate([g, copies, half[None], other])
+    spots += rng.normal(0, 0.05, spots.shape)
+    power = np.concatenate([np.full(len(g), 1e3), np.full(6, 5.0)])
+    told = satellites(spots, power, [basis], 0.7)
+    assert told[len(g) : len(g) + 4].all() and told.sum() == 4
