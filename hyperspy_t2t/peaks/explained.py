@@ -45,8 +45,8 @@ def not_leakage(seen: Seen, spots: Spots, false_alarms: float) -> npt.NDArray[np
         strength = np.tile(power[before], 2)
         offset = place[i] - source
         distance = np.linalg.norm(offset, axis=1)
-        leaking = _LEAKING * (strength * spectrum.leakage.at(offset)).sum()
-        limit = np.sqrt(leaking) + np.sqrt(max(threshold[i], 0) * floor[i])
+        leaking = np.sqrt(_LEAKING * strength * spectrum.leakage.at(offset))
+        limit = _in_step(leaking) + np.sqrt(max(threshold[i], 0) * floor[i])
         near = (distance < _NEAR * correlation) & (strength > 10 * power[i])
         mirrored = _power_near(spectrum, source[near] - offset[near])
         next_to = distance < 2 * _SAME * correlation
@@ -58,6 +58,12 @@ def not_leakage(seen: Seen, spots: Spots, false_alarms: float) -> npt.NDArray[np
             and not np.any(mirrored > power[i] / 4)
         )
     return own
+
+
+def _in_step(amplitude: Array) -> float:
+    """What waves add up to: the strongest three in step, the others at random."""
+    order = np.sort(amplitude)[::-1]
+    return float(order[:3].sum() + np.sqrt((order[3:] ** 2).sum()))
 
 
 def _power_at(spectrum: Spectrum, place: Array) -> Array:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 _COARSE = 256
 """Rows and columns on which the largest rectangle is looked for, at most."""
+_ENOUGH = 0.6
+"""Least share of the region that the largest rectangle has to see."""
 _LARGE, _DEEP = 512, 24
 """Longest side in pixels whose distances are all measured; depth in blocks from which
 on a larger region is seen in blocks."""
@@ -24,7 +26,7 @@ def region_window(
     where d is the distance to the outline and D the largest such distance, up to
     d = D/2 and one further inside; and a Hann window in the largest upright rectangle
     within the region. The second serves regions that are nearly rectangles and those
-    with a ragged outline or many holes.
+    with a ragged outline or many holes; it must see 0.6 of what the first does.
 
     Parameters
     ----------
@@ -48,11 +50,17 @@ def region_window(
     if min(height, width) < 2:
         return whole
     part = hann_window((height, width))
-    if spot_spread(part, pixel_size) >= spot_spread(whole, pixel_size):
+    wider = spot_spread(part, pixel_size) >= spot_spread(whole, pixel_size)
+    if wider or _seen_area(part) < _ENOUGH * _seen_area(whole):
         return whole
     window = np.zeros(mask.shape)
     window[rows, columns] = part
     return window
+
+
+def _seen_area(window: Array) -> float:
+    """Pixels (Σw)²/Σw² that a window averages the noise over."""
+    return float(window.sum() ** 2 / max((window**2).sum(), 1e-300))
 
 
 def spot_spread(window: Array, pixel_size: tuple[float, float]) -> float:
