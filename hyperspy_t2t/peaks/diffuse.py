@@ -10,14 +10,10 @@ import numpy.typing as npt
 
 from hyperspy_t2t.peaks.floor import ring_floor
 from hyperspy_t2t.peaks.measure import Seen
-from hyperspy_t2t.peaks.spots import LONGEST
 
 Array = npt.NDArray[np.floating]
 _PIXELS = 120_000
 """Pixels of a half plane that are averaged: neighbours hold the same noise anyway."""
-_PERIODS = 2.5
-"""Fewest periods within the extent of a window, five from side to side of a Hann
-window: slower variations are the background's."""
 _RINGS = 80
 """Largest number of rings of a profile."""
 _FEWEST = 6
@@ -110,11 +106,10 @@ def radial_profiles(
     gy = spectrum.y_axis.values[::stride, None]
     gx = spectrum.x_axis.values[None, start::stride]
     radius = np.hypot(gy, gx)
-    extent = np.sqrt(seen.window.sum() * np.prod(pixel_size(seen)))
     nyquist = float(min(spectrum.y_axis.size * spectrum.scale[1],
                         spectrum.x_axis.size * spectrum.scale[0])) / 2  # fmt: skip
     # In the corners of a spectrum a ring is not seen all round.
-    used &= (radius >= max(1 / LONGEST, _PERIODS / extent)) & (radius <= nyquist)
+    used &= (radius >= 1 / seen.longest_period) & (radius <= nyquist)
     nearer_x = np.broadcast_to(np.abs(gx) > np.abs(gy), radius.shape)[used]
     values, radius = half[::stride, ::stride][used], radius[used]
     # Σ|ρ|² over lags, with ρ the correlation of the noise, FT(w²)/Σw².
@@ -132,12 +127,6 @@ def radial_profiles(
                 width, nyquist, angles)
         for chosen, angles in groups
     )  # fmt: skip
-
-
-def pixel_size(seen: Seen) -> Array:
-    """(sy, sx) in nm of the pixels of a region."""
-    axes = seen.spectrum.y_axis, seen.spectrum.x_axis
-    return np.array([1 / (axis.size * axis.scale) for axis in axes])
 
 
 def _spots_and_streaks(seen: Seen, g: Array) -> npt.NDArray[np.bool_]:

@@ -12,6 +12,10 @@ from hyperspy_t2t.peaks.sinusoid import refine_sinusoids
 from hyperspy_t2t.peaks.spectrum import Spectrum, prepare, region_spectrum
 
 Array = npt.NDArray[np.floating]
+LONGEST = 2.5
+"""Longest lattice period in nm looked for unless asked: most cells are smaller."""
+_PERIODS = 2.5
+"""Least number of periods in the extent of the window, which is half of its side."""
 
 
 class Seen(NamedTuple):
@@ -25,6 +29,17 @@ class Seen(NamedTuple):
     y: Array
     """Positions of the rows in nm."""
     x: Array
+
+    @property
+    def pixel_size(self) -> tuple[float, float]:
+        """(sy, sx) in nm."""
+        return float(self.y[1] - self.y[0]), float(self.x[1] - self.x[0])
+
+    @property
+    def longest_period(self) -> float:
+        """Longest period in nm that the region is large enough to tell."""
+        extent = np.sqrt(self.window.sum() * np.prod(self.pixel_size))
+        return float(min(extent / _PERIODS, LONGEST))
 
 
 class Spots(NamedTuple):

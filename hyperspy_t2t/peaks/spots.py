@@ -23,10 +23,6 @@ SPOT_COLUMNS = (
 )  # fmt: skip
 SPOT_UNITS = ("1/nm", "1/nm", "", "1/nm", "1/nm", "", "rad", "", "", "", "")
 METHODS = ("auto", "statistics", "network", "profiles")
-LONGEST = 2.5
-"""Longest lattice period in nm looked for unless asked: most cells are smaller."""
-_PERIODS = 2.5
-"""Least number of periods in the extent of the window, which is half of its side."""
 
 
 def find_spots(
@@ -96,10 +92,8 @@ def spots_in(
 
 def search_limits(seen: Seen, min_d: float, max_d: float | None) -> tuple[float, float]:
     """Least and greatest |g| in 1/nm looked for in a region."""
-    step = seen.y[1] - seen.y[0], seen.x[1] - seen.x[0]
-    extent = np.sqrt(seen.window.sum() * np.prod(step))
-    shortest = max(min_d, 2 * max(step))
-    return 1 / (max_d or min(extent / _PERIODS, LONGEST)), 1 / shortest
+    shortest = max(min_d, 2 * max(seen.pixel_size))
+    return 1 / (max_d or seen.longest_period), 1 / shortest
 
 
 def spots_of(

@@ -13,7 +13,6 @@ from hyperspy_t2t.peaks.diffuse import (
     Profile,
     band_limits,
     diffuse_rings,
-    pixel_size,
     radial_profiles,
     smooth_curves,
 )
@@ -162,7 +161,7 @@ def _level(seen: Seen) -> float:
 
 def _texture_evidence(profiles: tuple[Profile, ...], seen: Seen) -> float:
     """ln of how much likelier the profiles are with a texture than without."""
-    scale = _level(seen) ** 2 / np.prod(pixel_size(seen))
+    scale = _level(seen) ** 2 / np.prod(seen.pixel_size)
     limits = band_limits(profiles[0])
     parts = [part for part in profiles[1:] if len(part.radius) >= _FEWEST_RINGS]
     if not len(limits) or len(parts) < 2:
