@@ -32,7 +32,7 @@ def not_leakage(seen: Seen, spots: Spots, false_alarms: float) -> npt.NDArray[np
         noise a spot has to be.
     """
     spectrum = seen.spectrum
-    total = (seen.window**2).sum()
+    total = seen.energy
     power, floor = spots.power / total, spots.floor / total
     threshold = spots.snr + spots.log_chance - np.log(false_alarms)
     place = (spots.g / spectrum.scale)[:, ::-1]

@@ -25,6 +25,8 @@ class Seen(NamedTuple):
     """Windowed grey values without their background, (ny, nx)."""
     mean: float
     window: Array
+    energy: float
+    """Sum of the squared weights: |component|² of noise of unit power."""
     spectrum: Spectrum
     y: Array
     """Positions of the rows in nm."""
@@ -115,7 +117,8 @@ def see(
         start + np.arange(size) * step
         for start, size, step in zip(origin, image.shape, pixel_size, strict=True)
     )
-    return Seen(*prepared, window, spectrum, y, x)
+    energy = float((window**2).sum())
+    return Seen(*prepared, window, energy, spectrum, y, x)
 
 
 def measured(
@@ -156,7 +159,7 @@ def measured(
         max_step=1.5 * seen.spectrum.scale.max(),
         transform=seen.spectrum.transform,
     )
-    total = (seen.window**2).sum()
+    total = seen.energy
     least = rounding(seen.spectrum)
     power = np.maximum(np.abs(refined.component) ** 2, 1e-300)
     expected = total * np.maximum(noise.expected, least)

@@ -45,4 +45,4 @@ def profile_floor(seen: Seen, spots: Spots) -> Array:
     rows, columns = spectrum.pixel_of(spots.g)
     near = int(np.ceil(4 * spectrum.leakage.correlation))
     floor = np.maximum(*line_noise(spectrum, rows, columns, near))
-    return np.maximum(floor, rounding(spectrum)) * (seen.window**2).sum()
+    return np.maximum(floor, rounding(spectrum)) * seen.energy

@@ -147,7 +147,7 @@ def _missed(seen: Seen, profile: Profile) -> float:
     noise = profile.power[: -(-len(profile.power) // 3)].mean()
     # One false spot in a hundred spectra.
     threshold = _log_trials(seen) + np.log(100)
-    least = 2 * np.sqrt(threshold * noise * (seen.window**2).sum()) / seen.window.sum()
+    least = 2 * np.sqrt(threshold * noise * seen.energy) / seen.window.sum()
     low, high = np.log(_FRINGES)
     share = (np.log(least / _level(seen)) - low) / (high - low)
     return float(np.log(np.clip(share, 0.01, 1)))
@@ -155,7 +155,7 @@ def _missed(seen: Seen, profile: Profile) -> float:
 
 def _level(seen: Seen) -> float:
     """Grey level that contrast refers to: the mean, or the spread if that is larger."""
-    spread = np.sqrt((seen.values**2).sum() / max((seen.window**2).sum(), 1e-300))
+    spread = np.sqrt((seen.values**2).sum() / max(seen.energy, 1e-300))
     return float(max(abs(seen.mean), spread))
 
 
