@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.segmentation.merging import borders
-from hyperspy_t2t.segmentation.scale import Smoothed
 from hyperspy_t2t.segmentation.steps import StepTest, level_sums
 
 Labels = npt.NDArray[np.integer]
@@ -15,7 +14,7 @@ _SOFT = 4.0
 
 
 def without_faint_steps(
-    parts: Labels, labels: Labels, classes: Labels, smooth: Smoothed
+    parts: Labels, labels: Labels, classes: Labels, test: StepTest
 ) -> tuple[Labels, Labels]:
     """Parts and regions joined that are one lattice with a faint step inside.
 
@@ -30,12 +29,11 @@ def without_faint_steps(
         Regions of grey levels, same shape.
     classes
         The lattice of each pixel, 0 for none, same shape.
-    smooth
-        The image they were found in.
+    test
+        Of the image they were found in.
     """
-    test = StepTest(smooth)
-    found = borders(parts, test.across())
-    sums = level_sums(parts, smooth.value, np.ones(parts.shape), smooth)
+    found = borders(parts, test.across)
+    sums = level_sums(parts, test.smooth.value, np.ones(parts.shape), test.smooth)
     strength = np.maximum(test.sharp(found, sums), test.soft(found, sums) / _SOFT)
     lattice, region = most_frequent(parts, classes), most_frequent(parts, labels)
     same = lattice[found.first] == lattice[found.second]
@@ -62,5 +60,5 @@ def _joined(
     count = int(labels.max()) + 1
     graph = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
     new = connected_components(graph, directed=False)[1][labels]
-    new = np.unique(new, return_inverse=True)[1].reshape(labels.shape)
+    new = (np.cumsum(np.bincount(new.ravel()) > 0) - 1)[new]
     return (new if (labels == 0).any() else new + 1).astype(labels.dtype)

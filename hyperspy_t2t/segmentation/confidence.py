@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from hyperspy_t2t.segmentation.lattices import SEEN
 from hyperspy_t2t.segmentation.merging import Borders, borders
-from hyperspy_t2t.segmentation.scale import Smoothed
 from hyperspy_t2t.segmentation.steps import StepTest, level_sums
 
 Array = npt.NDArray[np.floating]
@@ -16,7 +15,7 @@ Labels = npt.NDArray[np.integer]
 
 def border_strengths(
     labels: Labels,
-    smooth: Smoothed,
+    test: StepTest,
     strength: Array | None,
     doublings: Array | None = None,
 ) -> tuple[Borders, Array]:
@@ -30,17 +29,16 @@ def border_strengths(
     ----------
     labels
         Shape (ny, nx), 1 and above.
-    smooth
-        The image they were found in.
+    test
+        Of the image they were found in.
     strength
         Strengths of lattices, shape (lattices, ny, nx), or None.
     doublings
         Power of the texture of each pixel as a power of two, NaN where fringes are,
         shape (ny, nx), or None.
     """
-    test = StepTest(smooth)
-    found = borders(labels, test.across())
-    sums = level_sums(labels, smooth.value, np.ones(labels.shape), smooth)
+    found = borders(labels, test.across)
+    sums = level_sums(labels, test.smooth.value, np.ones(labels.shape), test.smooth)
     result = np.maximum(test.sharp(found, sums), test.soft(found, sums))
     if strength is not None:
         reach = tuple(

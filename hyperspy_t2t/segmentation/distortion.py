@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.segmentation.fringes import FringeMaps
+from hyperspy_t2t.segmentation.gaussian import gaussian
 from hyperspy_t2t.segmentation.merging import Borders, Strength, borders, merged
 
 Array = npt.NDArray[np.floating]
@@ -137,13 +138,11 @@ def local_frequencies(
     related
         Distance of frequencies, in periods per pixel, that belong to one fringe.
     """
-    from scipy.ndimage import gaussian_filter
-
     step = maps.pitch // fine.pitch
     more = np.sqrt(max(maps.sigma**2 - fine.sigma**2, 0)) / fine.pitch
 
     def averaged(values: Array) -> Array:
-        return gaussian_filter(values, more, truncate=3)[::step, ::step]
+        return gaussian(values, more, truncate=3)[::step, ::step]
 
     member = _fringes_apart(frequencies, related)[:_MOST]
     local, amplitude = [], []
@@ -236,11 +235,10 @@ def _between_steps(
     matrix: Array, spread: Array, where: npt.NDArray[np.bool_], sigma: float
 ) -> Labels:
     """Labels 1 … n of the parts between steps, everywhere; σ in samples."""
-    from scipy.ndimage import gaussian_filter
     from skimage.segmentation import watershed
 
     slope = np.sqrt(sum(np.hypot(*np.gradient(one)) ** 2 for one in matrix))
-    basins = watershed(gaussian_filter(slope, 0.5))
+    basins = watershed(gaussian(slope, 0.5))
     across = (
         _steps(matrix, sigma),
         np.swapaxes(_steps(np.swapaxes(matrix, 1, 2), sigma), 1, 2),
@@ -340,8 +338,6 @@ def _likeness(
     of two parts the own fringes fit better, whatever the phases; a reversed contrast
     fits as well.
     """
-    from scipy.ndimage import gaussian_filter
-
     more = np.sqrt(max(sigma**2 - fine.sigma**2, 0)) / fine.pitch
     y, x = (np.arange(n) * fine.pitch for n in fine.wave.shape[1:])
     result = np.zeros(fine.wave.shape[1:])
@@ -349,7 +345,7 @@ def _likeness(
         dx, dy = own - frequencies[k]
         turn = np.exp(-2j * np.pi * dx * x) * np.exp(-2j * np.pi * dy * y)[:, None]
         wave = fine.wave[k] * turn
-        phase = continued(gaussian_filter(wave, more)[None], core[place])[0]
+        phase = continued(gaussian(wave, more)[None], core[place])[0]
         phase /= np.maximum(np.abs(phase), 1e-30)
         result += (wave * phase.conj()).real ** 2
     return result

@@ -24,11 +24,11 @@ from hyperspy_t2t.segmentation.planes import merger_costs, moments, region_plane
 from hyperspy_t2t.segmentation.relaxation import relaxed
 from hyperspy_t2t.segmentation.scale import Smoothed, averaged, smoothed
 from hyperspy_t2t.segmentation.steps import (
+    Relief,
     StepTest,
     between,
     edge_pieces,
     merge_without_step,
-    steps_across,
 )
 
 Array = npt.NDArray[np.floating]
@@ -43,6 +43,32 @@ _CROWDED = 64
 """Number of regions above which steps need to be stronger, twice if it must be."""
 
 
+@dataclass(frozen=True)
+class GreyRegions:
+    """Regions whose grey level makes a step at their borders."""
+
+    labels: Labels
+    """1 … n, shape (ny, nx)."""
+    test: StepTest
+    """Of the image they were found in."""
+    _start: Labels
+    """Pieces that they were merged from, and what was known of the image then."""
+    _view: "_View"
+
+    def with_textures(self, textures: npt.NDArray[np.integer]) -> "GreyRegions":
+        """Regions found again, if pixels of one grey level differ in their noise.
+
+        Parameters
+        ----------
+        textures
+            Number from 0 of the material of each pixel; of the same grey level each
+            has a noise of its own.
+        """
+        if _is_flat(self._view.smooth):
+            return self
+        return _found(self._start, replace(self._view, textures=textures))
+
+
 def grey_regions(
     image: Array,
     *,
@@ -50,8 +76,7 @@ def grey_regions(
     smallest: float = 0.0,
     faintest: float = 1.0,
     smooth: Smoothed | None = None,
-    textures: npt.NDArray[np.integer] | None = None,
-) -> tuple[Labels, Smoothed]:
+) -> GreyRegions:
     """Regions whose grey level makes a step at their borders.
 
     Parameters
@@ -66,33 +91,36 @@ def grey_regions(
         Factor on what a step needs to count as a border.
     smooth
         The image smoothed for this texture, if it is at hand.
-    textures
-        Number from 0 of the material of each pixel; of the same grey level each has a
-        noise of its own.
-
-    Returns
-    -------
-    labels, smoothed
-        Labels 1 … n, shape (ny, nx), and the image they were found in.
     """
-    from skimage.measure import label
-
     if smooth is None:
         smooth = smoothed(image, texture=texture)
-    if smooth.range <= 1e-9 * max(1.0, np.abs(smooth.value).max()):
-        return np.ones(image.shape, np.intp), smooth
     # Of a smaller one no lattice could be told.
     smallest = max(smallest, (3 * smooth.sigma) ** 2, (5 * texture) ** 2)
     fine = averaged(image, texture, texture) if texture > 0.5 else image
-    view = _View(fine, smooth, texture, smallest, faintest, textures)
-    start = _by_cost(basins(view.slope), view)
-    labels, view = _divided(start, view)
-    if view.smooth.sigma > 1.2 * max(1.0, texture):
+    relief = Relief(smooth.value, smooth.sigma)
+    view = _View(fine, smooth, relief, texture, smallest, faintest)
+    if _is_flat(smooth):
+        whole = np.ones(image.shape, np.intp)
+        return GreyRegions(whole, view.test, whole, view)
+    return _found(_by_cost(basins(relief.slope), view), view)
+
+
+def _is_flat(smooth: Smoothed) -> bool:
+    """Whether an image has no grey levels but one."""
+    return smooth.range <= 1e-9 * max(1.0, np.abs(smooth.value).max())
+
+
+def _found(start: Labels, first: "_View") -> GreyRegions:
+    """Regions merged from pieces of the image."""
+    from skimage.measure import label
+
+    labels, view = _divided(start, first)
+    if view.smooth.sigma > 1.2 * max(1.0, view.texture):
         smooth = view.smooth
         labels = relaxed(labels, view.fine, smooth.noise, smooth.sigma)
         parts = label(labels, background=0, connectivity=1)
-        labels = without_small(parts, view.across, smallest)
-    return labels, view.smooth
+        labels = without_small(parts, view.across, view.smallest)
+    return GreyRegions(labels, view.test, start, first)
 
 
 @dataclass(frozen=True)
@@ -102,10 +130,12 @@ class _View:
     fine: Array
     """Grey levels, smoothed over the texture only."""
     smooth: Smoothed
+    relief: Relief
+    """Of its grey levels."""
     texture: float
     smallest: float
     faintest: float
-    textures: npt.NDArray[np.integer] | None
+    textures: npt.NDArray[np.integer] | None = None
 
     def noise(self, rest: Array) -> Noise:
         """Noise of what is left of the image as it was first smoothed."""
@@ -130,20 +160,21 @@ class _View:
         smooth = self.smooth._replace(noise=noise.level, reach=noise.reach)
         return replace(self, smooth=smooth)
 
-    @cached_property
-    def slope(self) -> Array:
-        return np.hypot(*np.gradient(self.smooth.value)).astype(np.float32)
-
-    @cached_property
+    @property
     def across(self) -> tuple[Array, Array]:
         """Steps between neighbouring pixels."""
-        return steps_across(self.smooth.value, self.smooth.sigma, 1.5)
+        return self.relief.sharp[0]
+
+    @cached_property
+    def test(self) -> StepTest:
+        """Of steps on the noise known so far."""
+        return StepTest(self.smooth, relief=self.relief)
 
     @cached_property
     def weight(self) -> Array:
         """Of each pixel in sums over regions; little within a blurred edge."""
         smooth = self.smooth
-        blurred = 2 * max(1.0, self.texture, smooth.blur) * self.slope
+        blurred = 2 * max(1.0, self.texture, smooth.blur) * self.relief.slope
         reach = np.maximum(smooth.reach, smooth.sigma)
         return 1 / (4 * np.pi * (reach * smooth.noise) ** 2 + blurred**2)
 
@@ -167,7 +198,10 @@ def _divided(start: Labels, view: _View) -> tuple[Labels, _View]:
     view = view.with_noise(less)
     if light is not None:
         smooth = view.smooth._replace(value=flat, noise=less.level / light.gain)
-        view = replace(view, fine=light.removed(view.fine), smooth=smooth)
+        relief = Relief(flat, smooth.sigma)
+        view = replace(
+            view, fine=light.removed(view.fine), smooth=smooth, relief=relief
+        )
     return _without_steps(start, view), view
 
 
@@ -175,7 +209,7 @@ def _slope_noise(smooth: Smoothed, textures: npt.NDArray[np.integer]) -> Array:
     """Noise of each material from the slopes that edges do not reach, at each pixel."""
     slope = np.hypot(*np.gradient(smooth.value))
     usual = np.zeros(textures.max() + 1)
-    for number in np.unique(textures):
+    for number in np.flatnonzero(np.bincount(textures.ravel())):
         usual[number] = low_percentile(slope[textures == number])
     # Of white noise the 20th percentile is √(−2 ln 0.8) of its slope along a line.
     return (np.sqrt(2 / (-2 * np.log(0.8))) * smooth.sigma * usual)[textures]
@@ -195,14 +229,14 @@ def _without_steps(start: Labels, view: _View) -> Labels:
     start = _by_cost(start, view)
     width = min(float(np.hypot(smooth.sigma, smooth.blur)), 2 * smooth.sigma)
     start = relaxed(start, view.fine, smooth.noise, width)
-    across = StepTest(smooth).across()
+    across = view.test.across
     for factor in (1.0, 1.5, 2.0):
-        test = StepTest(smooth, factor * view.faintest)
+        test = replace(view.test, faintest=factor * view.faintest)
         labels = merge_without_step(
-            start, view.fine, view.weight, view.slope, test, across
+            start, view.fine, view.weight, view.relief.slope, test, across
         )
         labels = without_thin(
-            labels, view.across, view.slope, smooth.sigma, thinnest=view.thinnest
+            labels, view.across, view.relief.slope, smooth.sigma, thinnest=view.thinnest
         )
         labels = without_small(labels, view.across, view.smallest)
         if labels.max() <= _CROWDED:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from hyperspy_t2t.segmentation.distortion import distorted_parts
 from hyperspy_t2t.segmentation.fringes import FringeMaps, fringe_maps
+from hyperspy_t2t.segmentation.gaussian import gaussian
 from hyperspy_t2t.segmentation.reversals import reversal_bands
 
 Array = npt.NDArray[np.floating]
@@ -187,12 +188,10 @@ def noise_power(waves: npt.NDArray[np.complex64], sigma: float) -> Array:
     The speckle of an amorphous film has more power at short frequencies; the larger
     of both lengths counts. `sigma` in samples.
     """
-    from scipy.ndimage import gaussian_filter
-
     power = np.abs(waves.reshape(2, _CONTROLS, *waves.shape[1:])) ** 2
     # The median of an exponential distribution is ln 2 of its mean.
     middle = np.median(power, axis=1) / np.log(2)
-    return gaussian_filter(middle, (0, 2 * sigma, 2 * sigma)).max(axis=0)
+    return np.maximum(*(gaussian(one, 2 * sigma) for one in middle))
 
 
 def _presence(
@@ -248,8 +247,6 @@ def _all_lattices(
     As sharp as the noise lets it be: it should not exceed the share `wanted` of a
     plateau in most of the image.
     """
-    from scipy.ndimage import gaussian_filter
-
     # The squares of amplitudes add up, and so do the variances of the squares.
     spread = [1 / g.plateau**4 / len(g.members) for g in groups]
     unit = np.sqrt(noise * np.sqrt(sum(spread)))
@@ -259,7 +256,7 @@ def _all_lattices(
     for members, plateau in groups:
         wave = fine.wave[members]
         if more > 0:
-            wave = gaussian_filter(wave, (0, more, more))
+            wave = np.stack([gaussian(one, more) for one in wave])
         power = (np.abs(wave) ** 2).mean(axis=0) - noise / stronger**2
         total += power / plateau**2
     return np.sqrt(np.maximum(total, 0)), unit / stronger, fine.sigma * stronger

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.segmentation.gaussian import gaussian
+
 Array = npt.NDArray[np.floating]
 _FEWEST, _FEWEST_OF_CLASS = 15.0, 60.0
 """Independent samples of an octave needed to measure it in an image and in a class."""
@@ -61,19 +63,15 @@ def image_noise(value: Array, white: Array, sigma: float, rest: Array) -> Noise:
     rest
         The smoothed image without the regions that are known; without any, `value`.
     """
-    from scipy.ndimage import gaussian_filter
-
-    power = 4 * np.pi * (sigma * white) ** 2
-    excess, last = np.zeros_like(power), white**2
     rank = by_level(value)
-    ordered = value.ravel()[rank]
+    # Levels, white noise and what follows of them in the order of the grey level.
+    ordered, least = value.ravel()[rank], white.ravel()[rank]
+    power = 4 * np.pi * (sigma * least) ** 2
+    excess, last = np.zeros_like(power), least**2
     width, pitch = sigma, 1
     while value.size / (4 * np.pi * (2 * width) ** 2) > _FEWEST:
-        coarse = gaussian_filter(rest, np.sqrt(3) * width / pitch, truncate=3)
-        found = np.empty_like(power)
-        found.ravel()[rank] = _octave(
-            rest - coarse, rank, ordered, width, pitch, value.shape[1]
-        )
+        coarse = gaussian(rest, np.sqrt(3) * width / pitch, truncate=3)
+        found = _octave(rest - coarse, rank, ordered, width, pitch, value.shape[1])
         power = np.maximum(power, found)
         now = found / (4 * np.pi * width**2)
         if width > sigma:
@@ -82,7 +80,11 @@ def image_noise(value: Array, white: Array, sigma: float, rest: Array) -> Noise:
         width *= 2
         finer = width / pitch <= 4
         rest, pitch = (coarse, pitch) if finer else (coarse[::2, ::2], 2 * pitch)
-    excess, power = (usual_around(values, sigma) for values in (excess, power))
+    in_place = np.empty((2, value.size))
+    in_place[:, rank] = excess, power
+    excess, power = (
+        usual_around(values.reshape(value.shape), sigma) for values in in_place
+    )
     power = np.maximum(power, 4 * np.pi * (sigma * white) ** 2)
     return Noise(np.sqrt(white**2 + 2 * excess), power)
 
@@ -132,7 +134,7 @@ def _octave(
     pitch: int,
     columns: int,
 ) -> Array:
-    """Power per area of one octave at each pixel, by class of grey level.
+    """Power per area of one octave at each pixel of `rank`, by class of grey level.
 
     `rank` are pixels in the order of their grey level, and `ordered` their levels.
     """

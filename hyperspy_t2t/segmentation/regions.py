@@ -2,8 +2,8 @@
 # License v3.0 or later; see LICENSE.
 """Regions of an image by grey level, by lattice, by contours or as particles."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -25,7 +25,8 @@ from hyperspy_t2t.segmentation.confidence import (
     merged_to,
 )
 from hyperspy_t2t.segmentation.flooding import flooded
-from hyperspy_t2t.segmentation.grey import at_borders, grey_regions
+from hyperspy_t2t.segmentation.gaussian import gaussian, gaussian_in
+from hyperspy_t2t.segmentation.grey import GreyRegions, at_borders, grey_regions
 from hyperspy_t2t.segmentation.intensity import intensity_classes
 from hyperspy_t2t.segmentation.lattices import (
     LatticeMap,
@@ -39,6 +40,7 @@ from hyperspy_t2t.segmentation.particles import FEWEST, is_crowd, touching_parti
 from hyperspy_t2t.segmentation.sampling import sampled_frequencies
 from hyperspy_t2t.segmentation.scale import Smoothed, smoothed
 from hyperspy_t2t.segmentation.splitting import split_regions
+from hyperspy_t2t.segmentation.steps import StepTest
 from hyperspy_t2t.segmentation.textures import find_textures, texture_classes
 from hyperspy_t2t.segmentation.threads import side_by_side
 
@@ -97,8 +99,8 @@ class _Division(NamedTuple):
 
     labels: npt.NDArray[np.integer]
     grey: npt.NDArray[np.integer]
-    smooth: Smoothed
-    lattices: LatticeMap | None
+    test: StepTest
+    lattices: "_Lattices | None" = None
     classes: npt.NDArray[np.integer] | None = None
     """The lattice of each pixel, 0 for none; None if there is none."""
     doublings: Array | None = None
@@ -106,11 +108,26 @@ class _Division(NamedTuple):
     None unless textures divide a region."""
 
     @property
+    def smooth(self) -> Smoothed:
+        """The image they were found in."""
+        return self.test.smooth
+
+    @property
     def lattice_of_each(self) -> npt.NDArray[np.integer]:
         """The lattice of each pixel, 0 for none."""
         if self.classes is None:
             return np.zeros(self.labels.shape, np.intp)
         return self.classes
+
+
+class _Lattices(NamedTuple):
+    """Lattices of an image at the pixels that are divided."""
+
+    found: LatticeMap
+    strength: Array
+    """Shape (lattices, ny, nx)."""
+    classes: npt.NDArray[np.intp]
+    """The lattice of each pixel, 0 for none, shape (ny, nx)."""
 
 
 def find_regions(
@@ -175,16 +192,16 @@ def find_regions(
     found = _divided(view, method, n_regions)
     labels, smooth, strength = found.labels, found.smooth, None
     if found.lattices is not None:
-        strength = found.lattices.on(working.shape, view.binning)
+        strength = found.lattices.strength
     if n_regions is not None:
-        edges, certain = border_strengths(labels, smooth, strength, found.doublings)
+        edges, certain = border_strengths(labels, found.test, strength, found.doublings)
         labels = merged_to(labels, edges, certain, n_regions)
     known, grey = (np.where(missing, 0, a) for a in (labels, found.grey))
     full, confidence = side_by_side(
         lambda: by_area(sharpened(fine, known, grey, factor, smooth.sigma * factor)),
         lambda: confidence_map(
             labels,
-            *border_strengths(labels, smooth, strength, found.doublings),
+            *border_strengths(labels, found.test, strength, found.doublings),
             smooth.sigma,
         ),
     )
@@ -211,34 +228,40 @@ def _by_grey_and_lattice(view: _View, faintest: float) -> _Division:
     }  # fmt: skip
     if len(view.frequencies):
         smooth = smoothed(view.working, texture=view.texture)
-        (grey, flat), lattices = side_by_side(
+        grey, lattices = side_by_side(
             lambda: grey_regions(view.working, smooth=smooth, **options),
             lambda: _lattices(view, smooth),
         )
-        found = _by_lattice(view, grey, flat, lattices)
-        return _by_texture(view, found, faintest)
-    (grey, smooth), crowd = side_by_side(
+        return _by_texture(view, grey, _by_lattice(view, grey, lattices))
+    grey, crowd = side_by_side(
         lambda: grey_regions(view.working, **options),
         lambda: touching_particles(view.working, smallest=max(view.smallest, FEWEST)),
     )
-    if is_crowd(crowd) and crowd.max() > grey.max():
-        return _Division(crowd, crowd, smooth, None)
-    return _by_texture(view, _Division(grey, grey, smooth, None), faintest)
+    if is_crowd(crowd) and crowd.max() > grey.labels.max():
+        return _Division(crowd, crowd, grey.test)
+    return _by_texture(view, grey, _Division(grey.labels, grey.labels, grey.test))
 
 
 def _by_lattice_alone(view: _View, faintest: float) -> _Division:
     smooth = smoothed(view.working, texture=view.texture)
     whole = np.ones(view.working.shape, np.intp)
-    return _by_lattice(view, whole, smooth, _lattices(view, smooth))
+    lattices = _lattices(view, smooth)
+    return _divided_by_lattice(view, whole, StepTest(smooth), lattices)
 
 
-def _lattices(view: _View, smooth: Smoothed) -> LatticeMap | None:
+def _lattices(view: _View, smooth: Smoothed) -> _Lattices | None:
     """Lattices of the image less its smooth grey levels, None without any."""
     if not len(view.frequencies):
         return None
-    return lattice_map(
+    found = lattice_map(
         view.image, view.frequencies, background=smooth.value, binning=view.binning
     )
+    if found is None:
+        return None
+    shape, binning = smooth.value.shape, view.binning
+    strength = found.on(shape, binning)
+    classes = lattice_classes(strength, found.presence_on(shape, binning))
+    return _Lattices(found, strength, classes)
 
 
 def _by_contours(view: _View, faintest: float) -> _Division:
@@ -246,50 +269,52 @@ def _by_contours(view: _View, faintest: float) -> _Division:
     labels = canny_regions(
         smooth.value, noise=float(np.median(smooth.noise)), smallest=view.smallest
     )
-    return _Division(labels, labels, smooth, None)
+    return _Division(labels, labels, StepTest(smooth))
 
 
 def _by_particles(view: _View, faintest: float) -> _Division:
-    from scipy.ndimage import gaussian_filter
-
     smooth = smoothed(view.working, texture=view.texture)
     value = view.working
     if view.texture > 0.5:
-        value = gaussian_filter(value, view.texture)
+        value = gaussian(value, view.texture)
     labels = touching_particles(value, smallest=max(view.smallest, FEWEST))
-    return _Division(labels, labels, smooth, None)
+    return _Division(labels, labels, StepTest(smooth))
 
 
 def _by_threshold(view: _View, faintest: float) -> _Division:
     """Regions of equal class of grey level."""
-    from scipy.ndimage import gaussian_filter
-
     smooth = smoothed(view.working, texture=view.texture)
     # A threshold is passed by chance where the noise of one pixel is not far below.
     more = 48 * float(np.median(smooth.noise)) / max(smooth.range, 1e-300)
     sigma = smooth.sigma * float(np.clip(more, 1, 4))
-    value = gaussian_filter(smooth.value, np.sqrt(sigma**2 - smooth.sigma**2))
+    value = gaussian(smooth.value, np.sqrt(sigma**2 - smooth.sigma**2))
     contrast = float(np.ptp(np.percentile(view.working, [1, 99])))
     classes = intensity_classes(value, contrast=contrast)
     whole = np.ones(view.working.shape, np.int32)
     smallest, thinnest = max(view.smallest, (3 * sigma) ** 2), max(1.5, sigma)
     labels = split_regions(whole, classes, smallest=smallest, thinnest=thinnest)
-    return _Division(labels, labels, smooth, None)
+    return _Division(labels, labels, StepTest(smooth))
 
 
 def _by_lattice(
+    view: _View, grey: GreyRegions, lattices: _Lattices | None
+) -> _Division:
+    """Regions of grey levels divided further by the lattice seen in them."""
+    return _divided_by_lattice(view, grey.labels, grey.test, lattices)
+
+
+def _divided_by_lattice(
     view: _View,
     labels: npt.NDArray[np.integer],
-    smooth: Smoothed,
-    found: LatticeMap | None,
+    test: StepTest,
+    lattices: _Lattices | None,
 ) -> _Division:
     """Regions divided further by the lattice seen in them."""
-    if found is None:
-        return _Division(labels, labels, smooth, None)
+    if lattices is None:
+        return _Division(labels, labels, test)
+    found = lattices.found
     sigma = found.sigma / view.binning
-    strength = found.on(labels.shape, view.binning)
-    classes = lattice_classes(strength, found.presence_on(labels.shape, view.binning))
-    classes = without_halos(labels, classes, strength.max(axis=0))
+    classes = without_halos(labels, lattices.classes, lattices.strength.max(axis=0))
     # Lattices are seen through a Gaussian: what is thinner cannot be told apart.
     thinnest = np.full(classes.max() + 1, sigma)
     # What has no lattice may be the rim of a crystal that is tilted or thin there.
@@ -302,11 +327,11 @@ def _by_lattice(
         labels, classes, smallest=smallest, thinnest=thinnest, narrowest=least
     )
     if labels.max() > 1:
-        parts, labels = without_faint_steps(parts, labels, classes, smooth)
-    return _Division(parts, labels, smooth, found, classes)
+        parts, labels = without_faint_steps(parts, labels, classes, test)
+    return _Division(parts, labels, test, lattices, classes)
 
 
-def _by_texture(view: _View, found: _Division, faintest: float) -> _Division:
+def _by_texture(view: _View, grey: GreyRegions, found: _Division) -> _Division:
     """Regions divided further by the texture of what has no lattice in them."""
     textures = find_textures(
         view.image, found.grey, found.lattice_of_each, binning=view.binning
@@ -320,14 +345,8 @@ def _by_texture(view: _View, found: _Division, faintest: float) -> _Division:
         return found
     # Known textures have a noise of their own: what looked like steps is speckle.
     own = np.where(speckle[textures.labels], textures.labels, 0)
-    grey, smooth = grey_regions(
-        view.working,
-        texture=view.texture,
-        smallest=view.smallest,
-        faintest=faintest,
-        textures=np.where(found.lattice_of_each > 0, 0, own),
-    )
-    found = _by_lattice(view, grey, smooth, found.lattices)
+    own = np.where(found.lattice_of_each > 0, 0, own)
+    found = _by_lattice(view, grey.with_textures(own), found.lattices)
     classes = texture_classes(
         view.working, found.labels, found.lattice_of_each, textures
     )[0]
@@ -407,26 +426,34 @@ def _and_beside(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _slope_in(mask: npt.NDArray[np.bool_], image: Array, sigma: float) -> Array:
     """Slope of the smoothed image in the blocks where a mask is true, else 0."""
-    from scipy.ndimage import gaussian_filter
-
     slope = np.zeros(image.shape, image.dtype)
-    margin = int(4 * sigma + 0.5) + 2
-    for corner in product(*(range(0, size, _SIDE) for size in image.shape)):
-        block = tuple(slice(first, first + _SIDE) for first in corner)
-        if not mask[block].any():
-            continue
-        low = [max(0, first - margin) for first in corner]
-        around = tuple(
-            slice(start, first + _SIDE + margin)
-            for start, first in zip(low, corner, strict=True)
-        )
-        value = gaussian_filter(image[around], sigma)
-        inner = tuple(
-            slice(first - start, first - start + _SIDE)
-            for start, first in zip(low, corner, strict=True)
-        )
-        slope[block] = np.hypot(*np.gradient(value))[inner]
+    for top in range(0, image.shape[0], _SIDE):
+        rows = slice(top, min(top + _SIDE, image.shape[0]))
+        for left, right in _runs(mask[rows].any(axis=0)):
+            around = [
+                (max(0, first - 1), min(size, last + 1))
+                for first, last, size in zip(
+                    (rows.start, left), (rows.stop, right), image.shape, strict=True
+                )
+            ]
+            value = gaussian_in(image, sigma, *zip(*around, strict=True))
+            inner = tuple(
+                slice(first - low, last - low)
+                for (low, _), first, last in zip(
+                    around, (rows.start, left), (rows.stop, right), strict=True
+                )
+            )
+            slope[rows, left:right] = np.hypot(*np.gradient(value))[inner]
     return slope
+
+
+def _runs(needed: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """First and last + 1 of the runs of blocks of columns with one that is needed."""
+    starts = range(0, len(needed), _SIDE)
+    some = [bool(needed[start : start + _SIDE].any()) for start in starts]
+    edges = np.flatnonzero(np.diff([False, *some, False]))
+    for first, last in edges.reshape(-1, 2).tolist():
+        yield first * _SIDE, min(last * _SIDE, len(needed))
 
 
 def by_area(labels: npt.NDArray[np.integer]) -> Labels:

@@ -18,6 +18,7 @@ from numba import njit
 
 from hyperspy_t2t.segmentation.distortion import phase_turn
 from hyperspy_t2t.segmentation.fringes import FringeMaps
+from hyperspy_t2t.segmentation.gaussian import gaussian
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -118,15 +119,13 @@ def _is_reversal(
     maps: FringeMaps, members: npt.NDArray[np.intp], sides: Samples, hidden: Array
 ) -> Mask:
     """Whether the waves of both sides are opposite and add up to what is seen."""
-    from scipy.ndimage import gaussian_filter
-
     at, one, other = (tuple(side) for side in sides)
     length = np.maximum(np.linalg.norm(sides[2] - sides[1], axis=0), 1)
     share = np.linalg.norm(sides[0] - sides[1], axis=0) / length
     overlap, both, expected, left, right = np.zeros((5, sides.shape[2]))
     for wave in maps.wave[members]:
         turns = [
-            np.angle(gaussian_filter(phase_turn(wave, axis), maps.sigma / maps.pitch))
+            np.angle(gaussian(phase_turn(wave, axis), maps.sigma / maps.pitch))
             for axis in (0, 1)
         ]
         slope = np.array([(turn[one] + turn[other]) / 2 for turn in turns])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.segmentation.gaussian import gaussian
 from hyperspy_t2t.segmentation.noise import by_level, low_percentile, usual_around
 
 Array = npt.NDArray[np.floating]
@@ -75,9 +76,7 @@ def averaged(image: Array, sigma: float, texture: float) -> Array:
     the Gaussian's reach its average is off. There the nearest average from further
     inside is taken.
     """
-    from scipy.ndimage import gaussian_filter
-
-    value = gaussian_filter(image, sigma)
+    value = gaussian(image, sigma)
     margin = round(2 * texture)
     if not margin or min(image.shape) < 6 * margin:
         return value
@@ -108,10 +107,10 @@ def _edge_blur(value: Array, sigma: float) -> float:
     An edge blurred with b and smoothed with σ is as steep as 1 / √(b² + σ²). Of its
     slope at σ that along the slope at 3 σ is taken, in which noise averages out.
     """
-    from scipy.ndimage import gaussian_filter, maximum_filter
+    from scipy.ndimage import maximum_filter
 
     fine = np.stack(np.gradient(value))
-    coarse = np.stack(np.gradient(gaussian_filter(value, np.sqrt(8) * sigma)))
+    coarse = np.stack(np.gradient(gaussian(value, np.sqrt(8) * sigma)))
     size = np.hypot(*coarse)
     # On the crests of the slope: beside them fine and coarse slopes fall differently.
     crest = size > 0.98 * maximum_filter(size, 2 * int(np.ceil(3 * sigma)) + 1)

@@ -44,7 +44,8 @@ def split_regions(
 
     pair = labels.astype(np.int64) * (classes.max() + 1) + classes + 1
     parts = label(np.where(labels > 0, pair, 0), background=0, connectivity=1)
-    area, depth = np.bincount(parts.ravel()), _depth(parts)
+    area = np.bincount(parts.ravel())
+    depth = _depth(parts, area >= smallest)
     of_part = np.zeros(len(area), np.intp)
     of_part[parts] = classes
     least, disks = (
@@ -62,16 +63,23 @@ def split_regions(
         kept = np.where(inside & keep[parts[box]], parts[box], 0)
         if not kept.any():
             kept = np.where(inside, parts[box][inside][0], 0)
-        result[box][inside] = nearest_label(kept, (1.0, 1.0))[inside]
+        if (kept > 0)[inside].all():
+            result[box][inside] = kept[inside]
+        else:
+            result[box][inside] = nearest_label(kept, (1.0, 1.0))[inside]
     return result
 
 
-def _depth(parts: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
-    """Largest distance of each part's pixels to the outline of the part."""
+def _depth(
+    parts: npt.NDArray[np.integer], wanted: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.floating]:
+    """Largest distance of each wanted part's pixels to its outline, 0 of others."""
     from scipy.ndimage import distance_transform_edt, find_objects
 
     depth = np.zeros(parts.max() + 1)
     for index, box in enumerate(find_objects(parts), start=1):
+        if not wanted[index]:
+            continue
         frame = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
         inside = parts[frame] == index
         depth[index] = distance_transform_edt(inside).max()

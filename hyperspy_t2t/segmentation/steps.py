@@ -7,12 +7,14 @@ step. A step is sharp on the scale of the smoothing, or soft: spread over more.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from hyperspy_t2t.segmentation.flooding import flooded
+from hyperspy_t2t.segmentation.gaussian import gaussian
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
 from hyperspy_t2t.segmentation.scale import Smoothed
 
@@ -34,6 +36,37 @@ the stretches that it counts as."""
 
 
 @dataclass(frozen=True)
+class Relief:
+    """Slopes and steps of a smoothed image, whatever its noise; each measured once."""
+
+    value: Array
+    """Grey levels, shape (ny, nx)."""
+    sigma: float
+    """Standard deviation of the smoothing in pixels."""
+
+    @cached_property
+    def slope(self) -> npt.NDArray[np.float32]:
+        """Size of the gradient, shape (ny, nx)."""
+        return np.hypot(*np.gradient(self.value)).astype(np.float32)
+
+    @cached_property
+    def sharp(self) -> list[tuple[Array, Array]]:
+        """Result of :func:`steps_across` for each of the sharp distances."""
+        return [steps_across(self.value, self.sigma, d) for d in _SHARP]
+
+    @cached_property
+    def soft(self) -> list[tuple[Array, Array]]:
+        """The same for the soft distances, in the image smoothed more."""
+        coarse = gaussian(self.value, self.more, truncate=3)
+        return [steps_across(coarse, self.sigma, d) for d in _SOFT]
+
+    @property
+    def more(self) -> float:
+        """Standard deviation of what soft steps are smoothed by."""
+        return float(np.sqrt((_COARSE * self.sigma) ** 2 - self.sigma**2))
+
+
+@dataclass(frozen=True)
 class StepTest:
     """What the steps at borders of one smoothed image are, and what they need.
 
@@ -43,36 +76,39 @@ class StepTest:
         The image.
     faintest
         Factor on what a step needs to count as a border.
+    relief
+        That of the image, if it is at hand.
     """
 
     smooth: Smoothed
     faintest: float = 1.0
+    relief: Relief | None = None
 
+    @cached_property
     def across(self) -> tuple[Array, Array]:
         """Steps between neighbours in x and in y, for :func:`merging.borders`.
 
         Two for each of the sharp and the soft distances: in grey levels and in units
         of their noise, in turn. Soft steps are looked for in the image smoothed more.
         """
-        from scipy.ndimage import gaussian_filter
-
-        smooth, wider = self.smooth, _COARSE * self.smooth.sigma
-        more = np.sqrt(wider**2 - smooth.sigma**2)
+        smooth = self.smooth
+        relief = self.relief or Relief(smooth.value, smooth.sigma)
         reach = np.maximum(smooth.reach, smooth.sigma)
-        left = reach / np.hypot(reach, more)
-        coarse = smooth._replace(
-            value=gaussian_filter(smooth.value, more, truncate=3),
-            noise=smooth.noise * left,
-        )
-        pairs = [(smooth, d) for d in _SHARP] + [(coarse, d) for d in _SOFT]
+        left = smooth.noise * (reach / np.hypot(reach, relief.more))
         rows, columns = smooth.value.shape
+        count = 2 * len(_SHARP + _SOFT)
         result = (
-            np.empty((2 * len(pairs), rows, columns - 1)),
-            np.empty((2 * len(pairs), rows - 1, columns)),
-        )
-        for k, (image, distance) in enumerate(pairs):
-            steps = steps_across(image.value, smooth.sigma, distance)
-            _add_relative(steps, image.noise, [kept[2 * k :] for kept in result])
+            np.empty((count, rows, columns - 1)), np.empty((count, rows - 1, columns))
+        )  # fmt: skip
+        first = 0
+        for steps, noise in ((relief.sharp, smooth.noise), (relief.soft, left)):
+            level = (
+                np.maximum(noise[:, 1:], noise[:, :-1]),
+                np.maximum(noise[1:], noise[:-1]),
+            )
+            for one in steps:
+                _add_relative(one, level, [kept[first:] for kept in result])
+                first += 2
         return result
 
     def sharp(self, found: Borders, sums: Array) -> Array:
@@ -144,7 +180,7 @@ def merge_without_step(
     test
         What a step needs.
     across
-        Its :meth:`StepTest.across`.
+        Its :attr:`StepTest.across`.
     """
 
     def strength(found: Borders, sums: Array) -> tuple[Array, Array]:
@@ -228,16 +264,17 @@ def level_sums(labels: Labels, image: Array, weight: Array, smooth: Smoothed) ->
 
 
 def _add_relative(
-    across: tuple[Array, Array], noise: Array, result: list[Array]
+    across: tuple[Array, Array], level: tuple[Array, Array], result: list[Array]
 ) -> None:
     """Set steps, and steps in units of what those of noise alone spread."""
-    level = (np.maximum(noise[:, 1:], noise[:, :-1]), np.maximum(noise[1:], noise[:-1]))
-    # Less than √2 of the noise of a pixel, as both ends correlate.
-    spread = np.percentile(np.abs(across[0] / level[0]), 25) / 0.3186
-    spread = min(max(spread, 1.0), 1.5)
     for kept, step, unit in zip(result, across, level, strict=True):
         kept[0] = step[0]
-        np.divide(step[0], spread * unit, out=kept[1])
+        np.divide(step[0], unit, out=kept[1])
+    # Less than √2 of the noise of a pixel, as both ends correlate.
+    spread = np.percentile(np.abs(result[0][1]), 25, overwrite_input=True) / 0.3186
+    spread = min(max(spread, 1.0), 1.5)
+    for kept in result:
+        kept[1] /= spread
 
 
 def between(

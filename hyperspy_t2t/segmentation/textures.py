@@ -153,7 +153,7 @@ def find_textures(
         return None
     level = np.log(np.maximum(power[best], 1e-300 + _LEAST * power[best].max()))
     level = _continued(level, known)
-    parts = grey_regions(level)[0]
+    parts = grey_regions(level).labels
     parts = _distinct(parts, level, known)
     if parts.max() < 2:
         return None

@@ -16,6 +16,7 @@ from hyperspy_t2t.segmentation.regions import find_regions
 from hyperspy_t2t.segmentation.reversals import reversal_bands
 from hyperspy_t2t.segmentation.scale import smoothed
 from hyperspy_t2t.segmentation.splitting import split_regions
+from hyperspy_t2t.segmentation.steps import StepTest
 from hyperspy_t2t.segmentation.textures import (
     find_textures,
     octave_powers,
@@ -151,10 +152,10 @@ def test_a_border_of_textures_has_a_strength() -> None:
     """Grey levels make no step there; the power of the texture doubles three times."""
     labels = np.repeat([1, 2, 3], 20) * np.ones((40, 1), int)
     rng = np.random.default_rng(0)
-    smooth = smoothed(rng.normal(size=labels.shape))
+    test = StepTest(smoothed(rng.normal(size=labels.shape)))
     doublings = np.where(labels == 3, np.nan, 3.0 * (labels == 2))
-    found, strength = border_strengths(labels, smooth, None, doublings)
-    plain = border_strengths(labels, smooth, None)[1]
+    found, strength = border_strengths(labels, test, None, doublings)
+    plain = border_strengths(labels, test, None)[1]
     assert list(found.first) == [1, 2]
     assert plain[0] < 1
     np.testing.assert_allclose(strength, [3.0, plain[1]])

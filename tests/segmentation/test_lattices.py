@@ -17,6 +17,7 @@ from hyperspy_t2t.segmentation.lattices import (
 )
 from hyperspy_t2t.segmentation.sampling import sampled_frequencies
 from hyperspy_t2t.segmentation.scale import smoothed
+from hyperspy_t2t.segmentation.steps import StepTest
 
 SHAPE = (400, 480)
 Y, X = np.indices(SHAPE, dtype=float)
@@ -181,10 +182,10 @@ def test_soft_steps_of_the_grey_level_divide_no_lattice() -> None:
         step = 0.5 * np.tanh((X - 240) / width)
         smooth = smoothed(10 + step + 0.05 * rng.normal(size=SHAPE))
         # Something else that spans the grey levels of the image.
-        smooth = smooth._replace(range=4.0)
-        for one in without_faint_steps(labels, labels, lattice, smooth):
+        test = StepTest(smooth._replace(range=4.0))
+        for one in without_faint_steps(labels, labels, lattice, test):
             assert (one.max() == 2) == kept
-        for one in without_faint_steps(labels, labels, 0 * lattice, smooth):
+        for one in without_faint_steps(labels, labels, 0 * lattice, test):
             assert one.max() == 2
 
 
