@@ -302,12 +302,38 @@ def _best_kmeans(features: Array, count: int) -> Array:
     return min(results)[2]
 
 
+def told(scene: Scene) -> Array:
+    """What smoothing can reach: told the truth but for the place of the borders.
+
+    Level and rough place of every region are known; each is the part of the image,
+    within 12 pixels of it, that is nearer to its level than to that of the largest
+    region. Of several widths of the Gaussian the one is taken that scores best.
+    """
+    truth = scene.truth
+    largest = int(np.bincount(truth.ravel()).argmax())
+    image = scene.image.astype(float)
+    found = []
+    for sigma in (2, 2.5, 3, 3.5, 4, 5):
+        smooth = gaussian_filter(image, sigma)
+        labels = np.full(truth.shape, largest)
+        for k in np.unique(truth)[np.unique(truth) != largest]:
+            level, ground = image[truth == k].mean(), image[truth == largest].mean()
+            near = distance_transform_edt(truth != k) < 12
+            side = (smooth - (level + ground) / 2) * np.sign(level - ground)
+            parts = label(near & (side > 0))
+            if parts.any():
+                labels[parts == np.bincount(parts.ravel())[1:].argmax() + 1] = k
+        found.append((_adjusted_rand(_overlaps(truth, labels)), labels))
+    return max(found, key=lambda pair: pair[0])[1]
+
+
 RIVALS = {
     "felzenszwalb": felzenszwalb_,
     "chan_vese": chan_vese_,
     "multi_otsu": multi_otsu,
     "canny": canny_fill,
     "sliding_fft": sliding_fft,
+    "told": told,
 }
 
 
@@ -380,7 +406,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--scenes", default=",".join(GREY + LATTICE + SINGLE))
     parser.add_argument("--variants", help="by default all of a family")
-    parser.add_argument("--only", default=",".join(["ours", *RIVALS]))
+    parser.add_argument("--only", default=",".join(["ours", *RIVALS][:-1]))
     parser.add_argument("--detail", action="store_true", help="a row per variant")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
