@@ -31,6 +31,8 @@ _MOST = 4
 _BAND_LIMITS = 0.08, 0.5
 """Band limits of a texture as shares of the Nyquist frequency. Beyond one half it
 is correlated over two pixels only, as the noise of a camera is."""
+_WIDE_PROBE = 1.5
+"""Lowest band limit in 1/nm that is looked for: a probe of 0.2 nm."""
 _CAMERA = 0.7, 1.0, 1.5
 """Widths of the spectrum of a camera's noise as shares of the Nyquist frequency."""
 _AFTERGLOW = 0.05, 0.1, 0.2, 0.4
@@ -221,6 +223,8 @@ def smooth_curves(profile: Profile) -> tuple[Array, Array]:
 def band_limits(profile: Profile) -> Array:
     """Frequencies b in 1/nm at which a texture may end, exp(−g²/b²); (m,)."""
     lowest, highest = np.array(_BAND_LIMITS) * profile.nyquist
+    # However fine the pixels are, a wide probe ends what it shows here.
+    lowest = min(lowest, _WIDE_PROBE)
     # What ends at the lowest frequency is part of the rise.
     lowest = max(lowest, 1.2 * profile.radius.min(initial=np.inf))
     return np.geomspace(lowest, highest, 8) if lowest < highest else np.empty(0)

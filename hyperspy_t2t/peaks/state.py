@@ -29,8 +29,9 @@ _HUM = 0.1
 """Share of scans with a periodic disturbance along an axis."""
 _FRINGES = 0.03, 1.0
 """Amplitudes of lattice fringes relative to the mean, equally likely on a log scale."""
-_TEXTURES = 0.003, 0.5
-"""Contrast of amorphous matter, standard deviation over mean, likewise."""
+_TEXTURES = 0.0003, 0.5
+"""Contrast of amorphous matter, standard deviation over mean, likewise. The mean may hold
+an offset of the detector many times the signal."""
 _FEWEST_RINGS = 6
 """Rings that a profile must have to tell a texture from a rise."""
 _UNEVEN = 3.0
@@ -68,7 +69,7 @@ def region_state(seen: Seen | None, spots: Array) -> RegionState:
     to four pixels exceeds white noise, the fall-off of a camera or a slow detector
     and a rise to low frequencies (:func:`~hyperspy_t2t.peaks.diffuse.smooth_curves`),
     in directions near x and near y alike, or it has rings. The likelihood is averaged
-    over textures of 0.3 % to 50 % contrast, so that a region too noisy to show one is
+    over textures of 0.03 % to 50 % contrast, so that a region too noisy to show one is
     not called empty with confidence.
 
     Parameters
@@ -188,7 +189,7 @@ def _gains(profile: Profile, limits: Array, scale: float) -> Array:
     gains = []
     for texture, limit in zip(textures, limits, strict=True):
         # The variance is ∫ b exp(−g²/l²) d²g sx sy.
-        strengths = np.geomspace(*_TEXTURES, 30) ** 2 * scale / (np.pi * limit**2)
+        strengths = np.geomspace(*_TEXTURES, 40) ** 2 * scale / (np.pi * limit**2)
         rests = [nnls(noise, data - b * texture)[1] ** 2 for b in strengths]
         gains.append((without - np.array(rests)) / 2)
     return np.array(gains)

@@ -11,15 +11,14 @@ from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
 from hyperspy_t2t.peaks.relations import Relation
 from hyperspy_t2t.peaks.state import RegionState, region_state
 from hyperspy_t2t.phases.solution import PhaseSolution
-from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import (
     ComputesCarried,
     del_item,
     in_memory,
-    look_up,
     user_level,
 )
 from hyperspy_t2t.signals._peaks import COLUMNS, peak_set, region_seen
+from hyperspy_t2t.signals._phase_results import PhaseResults
 from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import (
@@ -36,7 +35,7 @@ _POOR = 0.3
 """Score below which a best match deserves a warning."""
 
 
-class FFTPeakSet(FlatTable, Signal1D):
+class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
     """Peaks of all regions in one table, strongest first, g followed by −g.
 
     Columns: ``gx``, ``gy`` in 1/nm; ``intensity``, the squared amplitude of the
@@ -151,13 +150,19 @@ class FFTPeakSet(FlatTable, Signal1D):
         }
         return plot.markers.Points(offsets=rows[:, :2], **options)
 
-    def plot(self, label: int | None = None, **kwargs: Any) -> None:
-        """Plot the spectrum of a region with its peaks.
+    def plot(
+        self, label: int | None = None, rank: int | None = None, **kwargs: Any
+    ) -> None:
+        """Plot the spectrum of a region with its peaks, and the spots of a solution.
 
         Parameters
         ----------
         label
             The region; by default the first crystalline one.
+        rank
+            Adds what ``solutions(label)[rank]`` predicts, with hkl, and shows the part
+            of the spectrum with peaks: dots grow with the structure factor. 0 is the
+            best; None adds nothing.
         **kwargs
             Passed to ``Signal2D.plot``; the grey levels are logarithmic unless
             ``norm`` says otherwise.
@@ -169,12 +174,17 @@ class FFTPeakSet(FlatTable, Signal1D):
                 raise ValueError("Expected peaks of some region, got no region.")
             label = next((k for k in labels if self.is_crystalline(k)), labels[0])
         spectrum = self.power_spectrum(label)
+        markers = []
+        if rank is not None:
+            spectrum, markers = self._simulation(spectrum, label, rank)
         if kwargs.setdefault("norm", "log") == "log":
             # Without noise the weakest pixels would take most of the scale.
             kwargs.setdefault("vmin", "25th")
         spectrum.plot(**kwargs)
         if len(self.region(label)):
-            spectrum.add_marker(self.to_markers(label))
+            markers = [self.to_markers(label), *markers]
+        if markers:
+            spectrum.add_marker(markers)
 
     def add(self, label: int, g: Any) -> "FFTPeakSet":
         """Add a peak by hand, refined to the maximum of the spectrum nearby.
@@ -399,33 +409,6 @@ class FFTPeakSet(FlatTable, Signal1D):
         phases = with_choice(self._phases(), label, rank)
         return self._with_phases(phases, "choose", {"label": label, "rank": rank})
 
-    def phase_map(self) -> Signal2D:
-        """Which phase is where.
-
-        Returns
-        -------
-        Signal2D
-            int32; the position of the phase in ``candidates`` plus one, 0 where no
-            phase was found. ``metadata.Phases.names`` lists the names.
-        """
-        source = Source.from_metadata(self)
-        stored = self._phases()
-        highest = int(self.region_labels.max(initial=0))
-        table = np.zeros(highest + 1, np.int32)
-        regions = np.asarray(stored["region"])
-        for label in self.region_labels:
-            rows = np.flatnonzero(regions == label)
-            if len(rows):
-                table[label] = int(stored["phase"][rows[0]]) + 1
-        data = source.labels.map_blocks(look_up, table=table, dtype=np.int32)
-        if not self._lazy:
-            data = np.asarray(data)
-        axes = _convert.grid_axes(source.grid)
-        result = _convert.plain_image(data, axes, title="phases")
-        names = [phase.name for phase in self.candidates]
-        result.metadata.set_item("Phases.names", names)
-        return result
-
     def gpa(
         self,
         reference: Any = "auto",
@@ -493,8 +476,10 @@ class FFTPeakSet(FlatTable, Signal1D):
 class LazyFFTPeakSet(ComputesCarried, LazySignal1D, FFTPeakSet):
     """Lazy twin of :class:`FFTPeakSet`."""
 
-    def plot(self, label: int | None = None, **kwargs: Any) -> None:
+    def plot(
+        self, label: int | None = None, rank: int | None = None, **kwargs: Any
+    ) -> None:
         # Not through LazySignal.plot, which would compute a navigator.
-        FFTPeakSet.plot(self, label, **kwargs)
+        FFTPeakSet.plot(self, label, rank, **kwargs)
 
     plot.__doc__ = FFTPeakSet.plot.__doc__
