@@ -43,6 +43,7 @@ def peaks_of_regions(
         table = np.column_stack([spots, np.full(len(spots), label)])
         return table, region_state(seen, spots)
 
+    _load(method)
     # Each region holds its own window in memory: two at a time keep that bounded.
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(found, boxes))
@@ -50,6 +51,17 @@ def peaks_of_regions(
     return peak_set(
         segmented, source, list(boxes), tables, states, "find_peaks", options
     )
+
+
+def _load(method: str) -> None:
+    """Import what the regions need, which two threads at once may fail to do."""
+    import scipy.fft
+    import scipy.ndimage
+    import scipy.optimize
+    import scipy.special  # noqa: F401
+
+    if method in ("auto", "network"):
+        import torch  # noqa: F401
 
 
 def region_seen(region: RegionImage) -> Seen | None:
