@@ -1,6 +1,6 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""CrystalPhase from and to ase.Atoms, orix.crystal_map.Phase and CIF files.
+"""CrystalPhase from and to ase, orix, diffpy.structure and CIF files.
 
 Everything passes through cell parameters and fractional coordinates, never through
 the Cartesian coordinates of another package, so that the frame is always ours:
@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.phases.cif import last_structure
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
 if TYPE_CHECKING:
     import ase
+    from diffpy.structure import Structure
     from orix.crystal_map import Phase
 
 Array = npt.NDArray[np.float64]
@@ -128,6 +130,9 @@ def phase_from_ase(atoms: ase.Atoms, *, name: str | None = None) -> CrystalPhase
 def phase_from_cif(path: str | Path) -> CrystalPhase:
     """The phase in a CIF file, named after the file.
 
+    Of several structures in one file it is the last. Symmetry operations in the file
+    expand the atoms; where they are missing, its space group does.
+
     Raises
     ------
     FileNotFoundError
@@ -135,8 +140,6 @@ def phase_from_cif(path: str | Path) -> CrystalPhase:
     ValueError
         Where the file holds no structure that ase can read.
     """
-    from ase.io import read
-
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
@@ -144,7 +147,7 @@ def phase_from_cif(path: str | Path) -> CrystalPhase:
             f"was looked for from '{Path.cwd()}'."
         )
     try:
-        atoms = read(path, format="cif")
+        atoms = last_structure(path)
     except Exception as error:  # the parser raises what its first bad line leads to
         raise ValueError(
             f"Expected a CIF file with a cell, symmetry and atom sites; '{path}' "
@@ -152,6 +155,48 @@ def phase_from_cif(path: str | Path) -> CrystalPhase:
             "structure viewer and export it again."
         ) from error
     return replace(phase_from_ase(atoms, name=path.stem), source=f"CIF {path.name}")
+
+
+def phases_from_folder(folder: str | Path) -> list[CrystalPhase]:
+    """The phases in all CIF files of a folder, sorted by file name.
+
+    Parameters
+    ----------
+    folder
+        Folder with files that end in ``.cif``; folders inside it are left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such folder.
+    ValueError
+        Where the folder holds no CIF file, or some that cannot be read: the message
+        names each of these.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"Expected a folder of CIF files; there is none at '{folder}'. Check the "
+            f"path: it was looked for from '{Path.cwd()}'."
+        )
+    files = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() == ".cif" and path.is_file()
+    )
+    found, failed = [], []
+    for path in files:
+        try:
+            found.append(phase_from_cif(path))
+        except ValueError as error:
+            failed.append(f"{path.name} ({error})")
+    if failed or not files:
+        raise ValueError(
+            f"Expected a folder of readable CIF files; in '{folder}' "
+            f"{'; '.join(failed) or 'there is no file that ends in .cif'}. "
+            "Repair or remove what is wrong, or name the good files one by one."
+        )
+    return found
 
 
 def phase_to_orix(phase: CrystalPhase) -> Phase:
@@ -221,6 +266,68 @@ def phase_from_orix(phase: Phase) -> CrystalPhase:
     return best if group is not None else _conventional(best)
 
 
+def phase_from_diffpy(structure: Structure) -> CrystalPhase:
+    """The phase whose crystal a diffpy structure holds a full cell of.
+
+    Returns
+    -------
+    CrystalPhase
+        With the space group spglib finds, in the conventional cell, named after the
+        title of the structure or its formula.
+
+    Raises
+    ------
+    ValueError
+        Where there are no atoms, or atoms overlap.
+
+    Notes
+    -----
+    A diffpy structure says nothing of symmetry, so an asymmetric unit is taken for
+    all there is: give that as an orix phase with its space group.
+    """
+    if len(structure) == 0:
+        raise ValueError(
+            "Expected a diffpy structure with atoms; got one without. Add the atoms "
+            "of the full cell, or read it from a CIF file."
+        )
+    lattice = structure.lattice
+    phase = CrystalPhase(
+        name=str(structure.title or ""),
+        cell=tuple(float(value) for value in lattice.abcABG()),
+        numbers=np.array([_atomic_number(atom.element) for atom in structure]),
+        fractional=np.array(structure.xyz, float),
+        occupancy=np.array([float(atom.occupancy) for atom in structure]),
+        source="diffpy.structure.Structure",
+    )
+    # orix turns the lattice of the structure in its phase to e1 ∥ a, not the atoms:
+    # then the more symmetric reading is the crystal.
+    if np.allclose(lattice.base, phase.lattice, atol=1e-6):
+        other = structure.xyz_cartn @ np.linalg.inv(lattice.stdbase)
+        turned = replace(phase, fractional=other)
+        phase = max(phase, turned, key=_operation_count)
+    _check(phase)
+    named = replace(phase, name=phase.name or formula(phase))
+    return _conventional(named)
+
+
+def formula(phase: CrystalPhase) -> str:
+    """Chemical formula in lowest terms, elements as they come in the cell.
+
+    Partly occupied and mixed sites count by their share: ``Al0.3Ga0.7As``.
+    """
+    from ase.data import chemical_symbols
+
+    kinds, _, _ = _shared_sites(phase)
+    units = np.gcd.reduce(np.bincount(kinds))
+    _, first = np.unique(phase.numbers, return_index=True)
+    text = ""
+    for number in phase.numbers[np.sort(first)]:
+        count = phase.occupancy[phase.numbers == number].sum() / units
+        written = "" if np.isclose(count, 1.0) else f"{count:.3f}".rstrip("0")
+        text += chemical_symbols[number] + written.rstrip(".")
+    return text
+
+
 def symmetry(phase: CrystalPhase) -> Symmetry:
     """Space group number and point operations of a phase, as spglib finds them.
 
@@ -241,6 +348,12 @@ def symmetry(phase: CrystalPhase) -> Symmetry:
         return Symmetry(1, np.eye(3, dtype=np.int64)[None])
     rotations = np.unique(np.asarray(found.rotations, np.int64), axis=0)
     return Symmetry(int(found.number), rotations)
+
+
+def _operation_count(phase: CrystalPhase) -> int:
+    """Symmetry operations in a cell of the phase, lattice centrings among them."""
+    found = _ask_spglib("get_symmetry_dataset", phase)
+    return 1 if found is None else len(found.rotations)
 
 
 def _ask_spglib(question: str, phase: CrystalPhase, **options: bool) -> Any:
@@ -380,7 +493,7 @@ def _atomic_number(element: str | int) -> int:
     symbol = re.match(r"[A-Za-z]*", element)[0].capitalize()
     if symbol not in atomic_numbers:
         raise ValueError(
-            f"Expected a chemical symbol on each atom of an orix phase; got "
+            f"Expected a chemical symbol on each atom of a structure; got "
             f"{element!r}. Set the element of each atom, for example 'Si'."
         )
     return atomic_numbers[symbol]

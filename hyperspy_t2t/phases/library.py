@@ -10,22 +10,34 @@ from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from math import gcd
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
+from hyperspy_t2t.phases.space_groups import (
+    close_symbols,
+    find_space_group,
+    nearest_group,
+    space_group_number,
+    space_group_symbol,
+)
 
 if TYPE_CHECKING:
     import ase
     import orix.crystal_map
+    from diffpy.structure import Structure
 
-    Candidate = str | Path | CrystalPhase | ase.Atoms | orix.crystal_map.Phase
+    Candidate = (
+        str | int | Path | CrystalPhase | ase.Atoms | orix.crystal_map.Phase | Structure
+    )
 
 _ACCEPTED = (
-    "element symbols, names or formulas in the library, paths to CIF files, "
-    "ase.Atoms, orix.crystal_map.Phase or CrystalPhase"
+    "element symbols, names or formulas in the library, space groups, paths to CIF "
+    "files or folders of them, ase.Atoms, orix.crystal_map.Phase, "
+    "diffpy.structure.Structure or CrystalPhase"
 )
 
 
@@ -57,6 +69,15 @@ def library_phase(name: str) -> CrystalPhase:
     return _expanded(name)
 
 
+def phase_formula(phase: CrystalPhase) -> str:
+    """Formula of a phase as the library writes it, of other phases in lowest terms."""
+    if phase.name in _entries() and phase is _expanded(phase.name):
+        return _entries()[phase.name]["formula"]
+    from hyperspy_t2t.phases.convert import formula
+
+    return formula(phase)
+
+
 def phases_of_elements(elements: Iterable[str]) -> list[CrystalPhase]:
     """All library phases made of some or all of these elements and no others.
 
@@ -70,26 +91,94 @@ def phases_of_elements(elements: Iterable[str]) -> list[CrystalPhase]:
     ValueError
         Where a symbol is unknown, or where an element is in none of the phases.
     """
-    wanted = [elements] if isinstance(elements, str) else list(elements)
-    unknown = [symbol for symbol in wanted if symbol not in _symbols()]
-    if unknown or not wanted:
-        raise ValueError(
-            "Expected chemical symbols such as 'Si' or 'Ga'; "
-            f"got {', '.join(map(repr, unknown)) or 'an empty list'}. "
-            "Write each symbol with one capital letter first."
-        )
-    matches = [
-        name for name, entry in _entries().items() if _elements(entry) <= set(wanted)
-    ]
-    covered = set().union(*(_elements(_entries()[name]) for name in matches))
-    missing = [symbol for symbol in wanted if symbol not in covered]
-    if missing:
-        raise ValueError(
-            f"Expected elements with a phase in the library; no phase made only of "
-            f"{', '.join(wanted)} contains {', '.join(missing)}. Give its structure "
-            "as a CIF path or ase.Atoms, or add the other elements it is bound to."
-        )
-    return [library_phase(name) for name in matches]
+    return [library_phase(name) for name in _names_of_elements(elements)]
+
+
+def phases_of_space_group(
+    space_group: int | str | Iterable[int | str],
+) -> list[CrystalPhase]:
+    """All library phases of a space group, or of any of several.
+
+    Parameters
+    ----------
+    space_group
+        Numbers or Hermann-Mauguin symbols, see
+        :func:`hyperspy_t2t.phases.space_groups.space_group_number`.
+
+    Raises
+    ------
+    ValueError
+        Where there is no such space group, or no phase of one of them in the
+        library; the message names phases of the groups next to it.
+
+    Examples
+    --------
+    >>> [phase.name for phase in phases_of_space_group("P6_3/m")]
+    ['Si3N4 beta']
+    """
+    return [library_phase(name) for name in _names_of_space_groups(space_group)]
+
+
+def select_phases(
+    *,
+    elements: str | Iterable[str] | None = None,
+    space_group: int | str | Iterable[int | str] | None = None,
+    name: str | None = None,
+) -> list[CrystalPhase]:
+    """Library phases that meet all conditions given; all phases without a condition.
+
+    Parameters
+    ----------
+    elements
+        Chemical symbols: phases made of some or all of these and no others.
+    space_group
+        Number or Hermann-Mauguin symbol, or several: phases of any of them.
+    name
+        Part of the name in any case, for example ``"rutile"``, or a formula.
+
+    Returns
+    -------
+    list of CrystalPhase
+        In the order of the library. ``index_phases`` takes it as it is.
+
+    Raises
+    ------
+    ValueError
+        Where a condition is met by no phase, or no phase meets all; the message
+        lists the phases that miss one.
+
+    Examples
+    --------
+    >>> [phase.name for phase in select_phases(elements="Si", space_group="Fd-3m")]
+    ['Si diamond']
+    """
+    given = {"elements": elements, "space_group": space_group, "name": name}
+    ask = {
+        "elements": _names_of_elements,
+        "space_group": _names_of_space_groups,
+        "name": _names_with,
+    }
+    met = {
+        key: set(ask[key](value)) for key, value in given.items() if value is not None
+    }
+    chosen = set(phase_names()).intersection(*met.values())
+    if chosen:
+        return [library_phase(one) for one in phase_names() if one in chosen]
+    near = {
+        key: [
+            one
+            for one in phase_names()
+            if all(one in names for other, names in met.items() if other != key)
+        ]
+        for key in met
+    }
+    hints = [f"without {key} {_listed(names)}" for key, names in near.items() if names]
+    asked = ", ".join(f"{key}={given[key]!r}" for key in met)
+    raise ValueError(
+        f"Expected a library phase that meets all conditions; none meets {asked}. "
+        f"There would be {'; '.join(hints) or 'none with one condition less either'}. "
+        "Leave out a condition, or give the structure as a CIF path or ase.Atoms."
+    )
 
 
 def resolve_phases(
@@ -103,8 +192,11 @@ def resolve_phases(
         One item or a sequence that mixes: element symbols (all symbols together
         mean every library phase made only of these elements); names in the
         library, in any case; formulas (every library phase of that formula) or the
-        beginning of one name; paths ending in ``.cif``; ``ase.Atoms``;
-        ``orix.crystal_map.Phase``; :class:`CrystalPhase`.
+        beginning of one name; numbers or Hermann-Mauguin symbols of space groups
+        (every library phase of that group); paths ending in ``.cif``, and folders
+        of such files; ``ase.Atoms``; ``orix.crystal_map.Phase``;
+        ``diffpy.structure.Structure``; :class:`CrystalPhase`. A string that can be
+        read in several ways means the first of them in this order.
 
     Returns
     -------
@@ -117,7 +209,7 @@ def resolve_phases(
     ValueError
         Where the list is empty, or an item names no phase or more than one.
     FileNotFoundError
-        Where a CIF path leads to no file.
+        Where a path leads to no file or folder.
     TypeError
         Where an item is of another kind.
 
@@ -160,6 +252,80 @@ def candidate_priors(candidates: Any, phases: Sequence[CrystalPhase]) -> list[fl
         if isinstance(item, str) and item in _symbols()
     }
     return [0.9 if phase.elements < named else 1.0 for phase in phases]
+
+
+def _names_of_elements(elements: str | Iterable[str]) -> list[str]:
+    wanted = [elements] if isinstance(elements, str) else list(elements)
+    unknown = [symbol for symbol in wanted if symbol not in _symbols()]
+    if unknown or not wanted:
+        raise ValueError(
+            "Expected chemical symbols such as 'Si' or 'Ga'; "
+            f"got {', '.join(map(repr, unknown)) or 'an empty list'}. "
+            "Write each symbol with one capital letter first."
+        )
+    matches = [
+        name for name, entry in _entries().items() if _elements(entry) <= set(wanted)
+    ]
+    covered = set().union(*(_elements(_entries()[name]) for name in matches))
+    missing = [symbol for symbol in wanted if symbol not in covered]
+    if missing:
+        groups = [symbol for symbol in missing if find_space_group(symbol)]
+        raise ValueError(
+            f"Expected elements with a phase in the library; no phase made only of "
+            f"{', '.join(wanted)} contains {', '.join(missing)}. Give its structure "
+            "as a CIF path or ase.Atoms, or add the other elements it is bound to."
+            + "".join(
+                f" As a space group write '{one[0]} {one[1:]}'." for one in groups
+            )
+        )
+    return matches
+
+
+def _names_of_space_groups(
+    space_group: int | str | Iterable[int | str],
+) -> list[str]:
+    wanted = [space_group_number(one) for one in _as_list(space_group)]
+    present = {name: entry["space_group"] for name, entry in _entries().items()}
+    missing = set(wanted).difference(present.values())
+    if missing or not wanted:
+        raise ValueError(
+            "Expected a space group with a phase in the library; got "
+            f"{_groups_with_neighbours(missing, present) or 'an empty list'}. "
+            "Choose another, or give the structure as a CIF path or ase.Atoms."
+        )
+    return [name for name, number in present.items() if number in wanted]
+
+
+def _groups_with_neighbours(missing: Iterable[int], present: dict[str, int]) -> str:
+    """What is missing, and phases of the group nearest to it."""
+    texts = []
+    for number in sorted(missing):
+        closest = nearest_group(number, present.values())
+        near = [
+            f"{name!r} ({space_group_symbol(one)}, {one})"
+            for name, one in present.items()
+            if one == closest
+        ]
+        more = ", …" if len(near) > 4 else ""
+        texts.append(
+            f"{space_group_symbol(number)} ({number}), of which it has none; closest "
+            f"{', '.join(near[:4])}{more}"
+        )
+    return "; ".join(texts)
+
+
+def _names_with(text: str) -> list[str]:
+    """Names that hold `text`, and those of phases with this formula."""
+    folded, composition = text.strip().casefold(), _composition(text.strip())
+    found = [
+        name
+        for name, entry in _entries().items()
+        if folded
+        and (folded in name.casefold() or _composition(entry["formula"]) == composition)
+    ]
+    if not found:
+        raise ValueError(_unknown(text))
+    return found
 
 
 @cache
@@ -208,9 +374,13 @@ def _expanded(name: str) -> CrystalPhase:
 
 
 def _as_list(candidates: Any) -> list[Any]:
-    if isinstance(candidates, (list, tuple, set, frozenset, np.ndarray)):
-        return list(candidates)
-    return [candidates]
+    several = isinstance(candidates, (list, tuple, set, frozenset, np.ndarray))
+    # A diffpy structure is a list of its atoms.
+    return list(candidates) if several and not _is_diffpy(candidates) else [candidates]
+
+
+def _is_diffpy(item: Any) -> bool:
+    return hasattr(item, "xyz_cartn") and hasattr(item, "lattice")
 
 
 def _resolve(item: Any) -> list[CrystalPhase]:
@@ -220,8 +390,14 @@ def _resolve(item: Any) -> list[CrystalPhase]:
         return [item]
     if isinstance(item, (str, Path)) and str(item).lower().endswith(".cif"):
         return [convert.phase_from_cif(item)]
+    if isinstance(item, Path):
+        return convert.phases_from_folder(item)
     if isinstance(item, str):
         return _named(item)
+    if isinstance(item, Integral) and not isinstance(item, bool):
+        return phases_of_space_group(int(item))
+    if _is_diffpy(item):
+        return [convert.phase_from_diffpy(item)]
     if type(item).__module__.startswith("orix.") and hasattr(item, "structure"):
         return [convert.phase_from_orix(item)]
     if hasattr(item, "get_scaled_positions"):
@@ -233,7 +409,10 @@ def _resolve(item: Any) -> list[CrystalPhase]:
 
 
 def _named(text: str) -> list[CrystalPhase]:
-    """Phases that `text` means: a name, else a formula, else a name's beginning."""
+    """Phases that `text` means.
+
+    A name, else a formula, a name's beginning, a space group, a folder of CIF files.
+    """
     names = phase_names()
     folded = text.strip().casefold()
     same = [text] if text in names else [n for n in names if n.casefold() == folded]
@@ -256,6 +435,12 @@ def _named(text: str) -> list[CrystalPhase]:
             f"Expected one phase; {text!r} begins the names of {len(begun)}: "
             f"{_listed(begun)}. Give a whole name{_symbol_hint(text)}."
         )
+    if find_space_group(text) is not None:
+        return phases_of_space_group(text)
+    if folded and Path(text).is_dir():
+        from hyperspy_t2t.phases.convert import phases_from_folder
+
+        return phases_from_folder(text)
     raise ValueError(_unknown(text))
 
 
@@ -276,10 +461,13 @@ def _unknown(text: str) -> str:
     folded = {name.casefold(): name for name in phase_names()}
     close = difflib.get_close_matches(text.casefold(), folded, n=5, cutoff=0.5)
     near = f"Close matches: {_listed([folded[key] for key in close])}. "
+    groups = close_symbols(text)
+    near_groups = f"Close space groups: {_listed(groups)}. "
     return (
-        f"Expected the name or formula of one of the {len(folded)} phases in the "
-        f"library; got {text!r}. {near if close else ''}Choose one, or give the "
-        f"structure as a CIF path or ase.Atoms{_symbol_hint(text)}."
+        f"Expected the name, formula or space group of one of the {len(folded)} phases "
+        f"in the library; got {text!r}. {near if close else ''}"
+        f"{near_groups if groups else ''}Choose one, or give the structure as a CIF "
+        f"path or ase.Atoms{_symbol_hint(text)}."
     )
 
 
