@@ -110,20 +110,23 @@ def _is_new(g: Array, known: Array, spectrum: Spectrum) -> npt.NDArray[np.bool_]
 
 def _averaged(seen: Seen, side: int) -> tuple[Spectrum, float]:
     """Spectrum averaged over half overlapping windows, and how many those count."""
+    from scipy.fft import rfft2
+
     window = hann_window((side, side))
-    step = side // 2
+    least = 0.05 * (window**2).sum()
     power = np.zeros((side, side // 2 + 1))
-    weights = []
-    for top in range(0, seen.values.shape[0] - side + 1, step):
-        for left in range(0, seen.values.shape[1] - side + 1, step):
-            part = slice(top, top + side), slice(left, left + side)
-            weight = float(((seen.window[part] * window) ** 2).sum())
-            # The edges of the region add noise of their own and little else.
-            if weight < 0.05 * (window**2).sum():
-                continue
-            transform = np.fft.rfft2(seen.values[part] * window)
-            power += transform.real**2 + transform.imag**2
-            weights.append(weight)
+    weights: list[float] = []
+    starts = range(0, seen.values.shape[1] - side + 1, side // 2)
+    for top in range(0, seen.values.shape[0] - side + 1, side // 2):
+        parts = [(slice(top, top + side), slice(left, left + side)) for left in starts]
+        found = [float(((seen.window[part] * window) ** 2).sum()) for part in parts]
+        # The edges of the region add noise of their own and little else.
+        used = [k for k, weight in enumerate(found) if weight >= least]
+        if not used:
+            continue
+        transform = rfft2(np.stack([seen.values[parts[k]] * window for k in used]))
+        power += (transform.real**2 + transform.imag**2).sum(axis=0)
+        weights += [found[k] for k in used]
     total = np.array(weights).sum()
     axes = (frequency_axis(side, abs(p[1] - p[0])) for p in (seen.y, seen.x))
     leakage = window_leakage(window, (side, side))

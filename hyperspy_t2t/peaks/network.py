@@ -4,6 +4,7 @@
 
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
 Probability = npt.NDArray[np.float32]
+_ONE_AT_A_TIME = Lock()
 WEIGHTS = Path(__file__).with_name("unet_weights.npz")
 SMALLEST = 16
 """Least size of a spectrum in pixels: two on the coarsest level of the network."""
@@ -58,7 +60,8 @@ def spot_probability(
     # An even axis has its highest frequency on pixel 0 alone: it closes the half.
     columns = np.arange(start, nx + 1 - nx % 2) % nx
     values = log_contrast(power[:, columns], floor[:, columns])
-    with torch.inference_mode():
+    # One at a time: it uses all cores, which two would take from each other.
+    with _ONE_AT_A_TIME, torch.inference_mode():
         image = torch.from_numpy(values).to(device)
         marks = torch.sigmoid(_network(weights, device)(image[None])[0])
     return _mirrored(marks.cpu().numpy()[:, middle - start :], nx)

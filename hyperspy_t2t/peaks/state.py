@@ -30,8 +30,8 @@ _HUM = 0.1
 _FRINGES = 0.03, 1.0
 """Amplitudes of lattice fringes relative to the mean, equally likely on a log scale."""
 _TEXTURES = 0.0003, 0.5
-"""Contrast of amorphous matter, standard deviation over mean, likewise. The mean may hold
-an offset of the detector many times the signal."""
+"""Contrast of amorphous matter, standard deviation over mean, likewise. In the mean may
+be an offset of the detector many times the signal."""
 _FEWEST_RINGS = 6
 """Rings that a profile must have to tell a texture from a rise."""
 _UNEVEN = 3.0

@@ -104,7 +104,7 @@ def test_copies_of_a_lattice_by_the_scan_are_told() -> None:
     basis = 12 * BASES["oblique"]
     g = nodes_of(basis, 110)
     rng = np.random.default_rng(6)
-    copies = g[:4] + [4.1, 31.0]
+    copies = g[:4] + np.array([4.1, 31.0])
     half = (basis[0] + basis[1]) / 2
     other = np.array([[7.0, 50.0]])
     spots = np.concatenate([g, copies, half[None], other])
