@@ -2,9 +2,9 @@
 # License v3.0 or later; see LICENSE.
 """Spots of a spectrum as a network trained on drawn micrographs sees them."""
 
+import threading
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
 Probability = npt.NDArray[np.float32]
-_ONE_AT_A_TIME = Lock()
+_ONE_AT_A_TIME = threading.Lock()
 WEIGHTS = Path(__file__).with_name("unet_weights.npz")
 SMALLEST = 16
 """Least size of a spectrum in pixels: two on the coarsest level of the network."""
