@@ -16,6 +16,20 @@ _SAME, _NEAR = 1.5, 5.0
 are one spot, and one may be the foot of the other."""
 
 
+def clear_spots(seen: Seen, spots: Spots, false_alarms: float) -> Spots:
+    """Spots that neither noise nor stronger ones explain, strongest first.
+
+    Parameters
+    ----------
+    seen, spots
+        The region and its spots.
+    false_alarms
+        Expected number of false spots per spectrum.
+    """
+    clear = spots.take(spots.log_chance < np.log(false_alarms)).strongest_first()
+    return clear.take(not_leakage(seen, clear, false_alarms))
+
+
 def not_leakage(seen: Seen, spots: Spots, false_alarms: float) -> npt.NDArray[np.bool_]:
     """True for spots (strongest first) that stronger ones do not explain.
 

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.peaks.explained import not_leakage
+from hyperspy_t2t.peaks.explained import clear_spots
 from hyperspy_t2t.peaks.finders import Finder
 from hyperspy_t2t.peaks.floor import ring_floor
 from hyperspy_t2t.peaks.measure import Seen, Spots, measured, rounding
@@ -38,8 +38,7 @@ def significant_spots(
     spots = measured(
         seen, rows, columns, trials=trials(count), finder=Finder.STATISTICS, least=least
     )
-    spots = spots.take(spots.log_chance < np.log(false_alarms)).strongest_first()
-    return spots.take(not_leakage(seen, spots, false_alarms))
+    return clear_spots(seen, spots, false_alarms)
 
 
 def trials(count: int) -> float:

@@ -5,7 +5,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.peaks.explained import not_leakage
+from hyperspy_t2t.peaks.explained import clear_spots
 from hyperspy_t2t.peaks.finders import Finder
 from hyperspy_t2t.peaks.floor import line_noise
 from hyperspy_t2t.peaks.maxima import half_plane_maxima, trials
@@ -35,8 +35,7 @@ def profile_spots(
     rows, columns, count = half_plane_maxima(seen.spectrum, limits, false_alarms)
     spots = measured(seen, rows, columns, finder=Finder.PROFILES)
     spots = spots.against(profile_floor(seen, spots), trials(count))
-    spots = spots.take(spots.log_chance < np.log(false_alarms)).strongest_first()
-    return spots.take(not_leakage(seen, spots, false_alarms))
+    return clear_spots(seen, spots, false_alarms)
 
 
 def profile_floor(seen: Seen, spots: Spots) -> Array:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from hyperspy_t2t.peaks.average import averaged_spots
 from hyperspy_t2t.peaks.completion import ON_NODE, with_lattice_nodes
-from hyperspy_t2t.peaks.explained import not_leakage
+from hyperspy_t2t.peaks.explained import clear_spots, not_leakage
 from hyperspy_t2t.peaks.finders import Finder
 from hyperspy_t2t.peaks.marking import marked, network_spots, probabilities
 from hyperspy_t2t.peaks.maxima import searched_pixels, significant_spots, trials
@@ -47,7 +47,7 @@ def find_spots(
     method
         "statistics": maxima that noise hardly gives; "network": those that a trained
         network marks; "profiles": those that stand above their row and column;
-        "auto": all of them in one list.
+        "auto": the first two in one list, with the third as a witness of each spot.
     false_alarms
         Expected number of false spots per spectrum of pure noise.
     min_d, max_d
@@ -104,7 +104,7 @@ def spots_of(
         return profile_spots(seen, limits, false_alarms)
     if method == "network":
         spots = network_spots(seen, probabilities(seen), limits, false_alarms)
-        return spots.take(not_leakage(seen, spots, false_alarms))
+        return clear_spots(seen, spots, false_alarms)
     spots = significant_spots(seen, limits, false_alarms)
     broad = averaged_spots(seen, spots.g, limits, false_alarms)
     if broad is not None and len(broad.g):

@@ -370,7 +370,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         method
             "statistics": maxima that noise hardly gives; "network": those a trained
             network marks; "profiles": those that stand above their row and column;
-            "auto": all in one list.
+            "auto": the first two in one list, with the third as a witness of each.
         false_alarms
             Expected number of false peaks per region of pure noise.
         min_d, max_d
