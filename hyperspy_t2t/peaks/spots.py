@@ -142,7 +142,11 @@ def _with_witnesses(
     limits: tuple[float, float],
     false_alarms: float,
 ) -> Spots:
-    """The spots with every finder noted that sees them, whoever found them."""
+    """The spots with every finder noted that sees them, whoever found them.
+
+    Profiles find none of their own here: to rows and columns the slanted streak of a
+    grain's border is a chain of spots.
+    """
     count = searched_pixels(seen.spectrum, limits)
     profiles = spots.against(profile_floor(seen, spots), trials(count))
     in_profiles = profiles.log_chance < np.log(false_alarms)
