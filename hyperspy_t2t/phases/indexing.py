@@ -1,36 +1,49 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""Phase and three-dimensional orientation of one region from its spots."""
+"""Phase and three-dimensional orientation of the crystals of regions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.frames import rotation_2d, zone_axis_frame
-from hyperspy_t2t.frequencies import upper_half
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
-from hyperspy_t2t.phases.matching import (
-    Match,
-    Spots,
+from hyperspy_t2t.phases.distortion import (
+    DistortionPrior,
     Tolerances,
-    ZonePattern,
-    match_zone,
+    distortion_parameters,
+    near,
 )
+from hyperspy_t2t.phases.evidence import SpotModel
+from hyperspy_t2t.phases.independent import MIN_D, RegionSpots  # noqa: F401
+from hyperspy_t2t.phases.matching import ZoneMatch, match_phase
+from hyperspy_t2t.phases.posterior import TEMPERATURE, Hypotheses, probabilities
+from hyperspy_t2t.phases.unknown_lattice import lattice_evidence
+from hyperspy_t2t.phases.zone_patterns import REACHES, ZonePatterns, zone_patterns
 
-Array = npt.NDArray[np.floating]
-MIN_D = 0.06
-"""Shortest period in nm of the spots that take part in indexing."""
+Array = npt.NDArray[np.float64]
 FAINT = 0.05
-"""Reflections below this share of the strongest are not looked for."""
-FAINT_SNR = 15.0
-"""Power over noise at which a spot starts to count as evidence."""
-FEWEST = 3
-"""Independent spots a solution must explain: a linear map fits any two."""
+"""Share of the strongest \\|F\\| from which reflections are drawn."""
+DOUBT = 0.3
+"""What each spot beyond the four that determine a map must give a candidate more than
+an unknown crystal: the model of an image is simpler than the image."""
+ANOTHER = -3.0
+"""The same of a further crystal in a region to none."""
+AGAIN = 2.0
+"""ln of the odds that a further crystal is of the phase of the first to another's."""
+MOST_CRYSTALS = 4
+"""Crystals looked for in one region."""
+FEWEST_NEW = 2
+"""Spots that a further crystal needs besides those of others."""
+EXTENDED, WITHIN = 4, 25.0
+"""Phases for which further crystals are looked for before they are compared: so many
+of the likeliest, and those within this ln of the evidence of the first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RegionSolution:
     """One way to index the spots of a region.
 
@@ -45,12 +58,19 @@ class RegionSolution:
     distortion
         D, shape (2, 2): a vector r of the crystal's plane is seen at D r. It is
         symmetric; its mean is the scale of the image.
+    covariance
+        Of (ε, a, b), D = (1 + ε)(I + [[a, b], [b, −a]]), shape (3, 3).
     hkl
         Indices of each spot, shape (n, 3); zeros where `matched` is False.
     matched
         Whether each spot is explained, shape (n,).
+    probability
+        Of this phase and zone axis among the candidates and "none of these".
     score
-        From 0 to 1.
+        Share of the spots' evidence that is explained times the share of expected
+        strength that is seen, from 0 to 1: how well it fits, not how likely it is.
+    share
+        Share of the spots' evidence that this crystal alone explains.
     residual
         Root mean square distance of the matched spots in 1/nm.
     """
@@ -59,9 +79,12 @@ class RegionSolution:
     zone_axis: npt.NDArray[np.int64]
     orientation: Array
     distortion: Array
+    covariance: Array
     hkl: npt.NDArray[np.int64]
     matched: npt.NDArray[np.bool_]
+    probability: float
     score: float
+    share: float
     residual: float
 
     @property
@@ -70,168 +93,241 @@ class RegionSolution:
         return float(np.sqrt(np.linalg.det(self.distortion)))
 
 
-def index_region(
-    g: Array,
-    std: Array,
-    snr: Array,
-    phases: Sequence[CrystalPhase],
-    *,
-    tolerances: Tolerances,
-    priors: Sequence[float] | None = None,
-    max_index: int = 3,
-    min_score: float = 0.0,
-    most: int = 12,
-) -> list[RegionSolution]:
-    """Rank the phases and zone axes that explain the spots of one region.
+@dataclass(frozen=True, eq=False)
+class IndexedRegion:
+    """What the spots of one region say.
 
     Parameters
     ----------
-    g
-        (gx, gy) of all spots in 1/nm, shape (n, 2), Friedel partners included.
-    std
-        Their standard errors in 1/nm, shape (n,).
-    snr
-        Their power over the noise, shape (n,).
+    solutions
+        Ways to index its main crystal: the likeliest phase first, of one phase the
+        likeliest zone axis.
+    none
+        Probability that it is none of the candidates.
+    further
+        Best solution of each further crystal, on the spots that those before it leave.
+    """
+
+    solutions: list[RegionSolution]
+    none: float
+    further: list[RegionSolution] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Hypothesis:
+    phase: int
+    patterns: ZonePatterns
+    match: ZoneMatch
+    log_weight: float
+    probability: float = 0.0
+    earlier: npt.NDArray[np.bool_] | None = None
+    """Spots that crystals before it explain."""
+    further: tuple["_Hypothesis", ...] = ()
+
+
+class PhaseSearch:
+    """Candidates with their priors, and the search among them.
+
+    Parameters
+    ----------
     phases
         Candidates.
-    tolerances
-        How far the image may be from its nominal calibration.
     priors
-        Factor of the score of each phase, ones by default.
+        Factor of the prior probability of each phase, ones by default.
     max_index
         Largest index of the zone axes tried.
-    min_score
-        Solutions below are not returned.
+    """
+
+    def __init__(
+        self,
+        phases: Sequence[CrystalPhase],
+        *,
+        priors: Sequence[float] | None = None,
+        max_index: int = 3,
+    ) -> None:
+        self.phases = list(phases)
+        weights = np.ones(len(self.phases)) if priors is None else np.array(priors)
+        self.log_priors = np.log(weights / weights.sum())
+        self.max_index = max_index
+
+    def hypotheses(self, model: SpotModel, prior: DistortionPrior) -> list[_Hypothesis]:
+        """The best hypothesis of every zone that can explain the spots."""
+        reach = next((r for r in REACHES if r >= 1.15 * model.furthest), REACHES[-1])
+
+        def of_phase(number: int) -> list[_Hypothesis]:
+            patterns = zone_patterns(
+                self.phases[number], max_index=self.max_index, reach=reach
+            )
+            return [
+                _Hypothesis(
+                    number, patterns, match, match.evidence / TEMPERATURE
+                    + self.log_priors[number] + np.log(patterns.prior[match.zone]),
+                )
+                for match in match_phase(model, patterns, prior)
+            ]  # fmt: skip
+
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(of_phase, range(len(self.phases))))
+        return sorted(chain.from_iterable(found), key=lambda one: -one.log_weight)
+
+
+def index_regions(
+    regions: Sequence[RegionSpots],
+    search: PhaseSearch,
+    *,
+    tolerances: Tolerances,
+    calibrate: int | None = None,
+    joint: bool = True,
+    most: int = 20,
+) -> list[IndexedRegion]:
+    """Rank the phases and zone axes that explain the spots of the regions of an image.
+
+    Parameters
+    ----------
+    regions
+        Spots of each.
+    search
+        The candidates.
+    tolerances
+        How far the image may be from its nominal calibration.
+    calibrate
+        Number of the region whose distortion holds for all; None for no such region.
+    joint
+        Whether all regions share the distortion of the image.
     most
-        Number of solutions returned, best first.
+        Number of solutions of each region.
     """
-    spots, representative = _independent(g, std, snr)
-    if len(spots.g) < 2:
-        return []
-    # Reflections of a crystal that is imaged too small lie outside the spots.
-    shortest = MIN_D * (1 - tolerances.scale - tolerances.distortion)
-    found = []
-    for number, phase in enumerate(phases):
-        for axis, hkl, pattern in zone_patterns(phase, max_index, shortest):
-            match = match_zone(spots, pattern, tolerances)
-            if match is None or (match.reflection >= 0).sum() < FEWEST:
-                continue
-            prior = 1.0 if priors is None else priors[number]
-            match = replace(match, score=prior * match.score)
-            if match.score >= min_score:
-                found.append((match.score, number, axis, hkl, match))
-    found.sort(key=lambda item: -item[0])
-    solutions = [
-        _solution(phases[number], number, axis, hkl, match, representative)
-        for _, number, axis, hkl, match in found[: 2 * most]
+    prior = tolerances.search
+    found = [
+        _with_further(search, region.model, search.hypotheses(region.model, prior))
+        for region in regions
     ]
-    return _without_mirror_images(solutions)[:most]
+    rivals = [
+        _hypotheses(one, region.model, prior)
+        for one, region in zip(found, regions, strict=True)
+    ]
+    image = tolerances.image
+    if calibrate is not None and found[calibrate]:
+        known = _ranked(found[calibrate], *probabilities([rivals[calibrate]], image)[0])
+        mean = distortion_parameters(known[0].match.distortion)
+        image = replace(near(mean), std=(0.002,) * 3)
+    return [
+        _indexed(region, hypotheses, *chance, most)
+        for region, hypotheses, chance in zip(
+            regions, found, probabilities(rivals, image, joint=joint), strict=True
+        )
+    ]
 
 
-def _independent(g: Array, std: Array, snr: Array) -> tuple[Spots, Array]:
-    """One spot of each Friedel pair, and which of them stands for each spot.
+def _hypotheses(
+    found: list[_Hypothesis], model: SpotModel, search: DistortionPrior
+) -> Hypotheses:
+    """Their weights without the prior of the distortion with which they were found."""
+    unknown = np.logaddexp(model.all_foreign, lattice_evidence(model))
+    none = unknown / TEMPERATURE + DOUBT * max((~model.explained).sum() - 4, 0)
+    if not found:
+        empty = np.empty((0, 3))
+        return Hypotheses(np.empty(0), empty, np.empty((0, 3, 3)), float(none))
+    parameters = distortion_parameters([one.match.distortion for one in found])
+    log_weight = np.array([one.log_weight for one in found])
+    log_weight = log_weight - search.log_density(parameters) / TEMPERATURE
+    covariance = np.array([one.match.covariance for one in found])
+    return Hypotheses(log_weight, parameters, covariance, float(none))
 
-    The second result is signed and counts from 1: −k means the partner of spot k,
-    0 a spot of too short a period.
+
+def _with_further(
+    search: PhaseSearch, model: SpotModel, found: list[_Hypothesis]
+) -> list[_Hypothesis]:
+    """Hypotheses of the likeliest phases together with crystals on the spots they leave.
+
+    A twin or two grains must not lose against one large cell that holds all spots.
     """
-    upper = upper_half(g)
-    folded = np.where(upper[:, None], g, -g)
-    order = np.argsort(-snr, kind="stable")
-    chosen: list[int] = []
-    representative = np.zeros(len(g), int)
-    for i in order[np.linalg.norm(g[order], axis=1) <= 1 / MIN_D]:
-        for k, j in enumerate(chosen):
-            for sign in (1, -1):
-                if np.hypot(*(folded[i] - sign * folded[j])) < 1e-6 + 2 * std[i]:
-                    representative[i] = sign * (k + 1) * (1 if upper[i] else -1)
-        if representative[i] == 0:
-            chosen.append(int(i))
-            representative[i] = len(chosen) * (1 if upper[i] else -1)
-    # A spot at the limit of significance is no evidence for or against a phase.
-    weight = np.log1p(np.maximum(snr[chosen] / FAINT_SNR - 1, 0.1))
-    return Spots(folded[chosen], std[chosen], weight), representative
+    seen: set[int] = set()
+    result = []
+    for one in found:
+        near_first = one.log_weight > found[0].log_weight - WITHIN
+        if one.phase not in seen and len(seen) < EXTENDED and near_first:
+            seen.add(one.phase)
+            one = _extended(search, model, one)
+        result.append(one)
+    return result
 
 
-def zone_patterns(
-    phase: CrystalPhase, max_index: int, min_d: float = MIN_D
-) -> list[tuple[npt.NDArray, npt.NDArray, ZonePattern]]:
-    """(zone axis, hkl, in-plane pattern) of each family of zone axes, both ways.
+def _extended(search: PhaseSearch, model: SpotModel, first: _Hypothesis) -> _Hypothesis:
+    """A hypothesis with crystals on the spots it leaves, one after another."""
+    prior = near(distortion_parameters(first.match.distortion))
+    explained, total = first.match.matched, first.log_weight
+    further: list[_Hypothesis] = []
+    while len(further) < MOST_CRYSTALS - 1 and (~explained).sum() >= FEWEST_NEW:
+        rest = replace(model, explained=explained)
+        found = [
+            replace(one, log_weight=one.log_weight + AGAIN * (one.phase == first.phase))
+            for one in search.hypotheses(rest, prior)
+        ]
+        rivals = _hypotheses(found, rest, prior)
+        chances = probabilities([replace(rivals, none=rivals.none - ANOTHER)], prior)[0]
+        if not found or chances[1] > 0.5:
+            break
+        best = replace(_ranked(found, *chances)[0], earlier=explained)
+        further.append(best)
+        explained = explained | best.match.matched
+        total += best.log_weight + ANOTHER
+    return replace(first, log_weight=total, further=tuple(further))
 
-    Reflections go down to a lattice spacing of `min_d` in nm.
 
-    A zone seen from the other side is its mirror image, which for a zone without
-    a mirror line is another pattern.
+def _ranked(
+    found: list[_Hypothesis], probability: Array, none: float
+) -> list[_Hypothesis]:
+    """Hypotheses with their probabilities, the likeliest first.
+
+    The likeliest zone of each phase stands where all its zones together belong: a
+    phase of low symmetry has many that are nearly alike.
     """
-    from hyperspy_t2t.phases.reflections import (
-        reflection_table,
-        zone_axes,
-        zone_reflections,
-    )
-
-    table = reflection_table(phase, min_d_nm=min_d)
-    patterns = []
-    for axis in zone_axes(phase, max_index=max_index):
-        zone = zone_reflections(table, axis)
-        amplitude = np.abs(zone.structure_factor)
-        if not len(amplitude):
-            continue
-        strong = amplitude > FAINT * amplitude.max()
-        amplitude = amplitude[strong] / amplitude.max()
-        for towards in (axis, -axis):
-            frame = zone_axis_frame(phase.lattice, towards)
-            p = zone.g[strong] @ frame[:2].T
-            patterns.append((towards, zone.hkl[strong], ZonePattern(p, amplitude)))
-    return patterns
+    phase = np.array([one.phase for one in found], int)
+    place = probability.copy()
+    total = np.bincount(phase, probability) if len(found) else probability
+    for number in np.unique(phase):
+        own = np.flatnonzero(phase == number)
+        place[own[probability[own].argmax()]] = total[number]
+    order = np.lexsort((-probability, -place))
+    return [replace(found[k], probability=float(probability[k])) for k in order]
 
 
-def _solution(
-    phase: CrystalPhase,
-    number: int,
-    axis: npt.NDArray,
-    hkl: npt.NDArray,
-    match: Match,
-    representative: npt.NDArray,
-) -> RegionSolution:
-    reflection = match.reflection[np.abs(representative) - 1]
-    matched = (reflection >= 0) & (representative != 0)
-    indices = np.where(matched[:, None], hkl[reflection], 0)
-    indices = indices * np.sign(representative)[:, None]
-    turn = rotation_2d(match.rotation)
+def _indexed(
+    region: RegionSpots,
+    found: list[_Hypothesis],
+    probability: Array,
+    none: float,
+    most: int,
+) -> IndexedRegion:
+    ranked = _ranked(found, probability, none)[:most]
+    solutions = [_solution(region, one) for one in ranked]
+    if not solutions or none > 0.5:
+        return IndexedRegion(solutions, none)
+    further = [_solution(region, one) for one in ranked[0].further]
+    return IndexedRegion(solutions, none, further)
+
+
+def _solution(region: RegionSpots, one: _Hypothesis) -> RegionSolution:
+    match, patterns = one.match, one.patterns
+    hkl, matched = region.spread(patterns.hkl(match.zone, match.node), match.matched)
+    weight = region.weight / region.weight.sum()
+    new = match.matched if one.earlier is None else match.matched & ~one.earlier
+    cosine, sine = np.cos(match.rotation), np.sin(match.rotation)
+    turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
     return RegionSolution(
-        phase=number,
-        zone_axis=np.asarray(axis),
-        orientation=zone_axis_frame(phase.lattice, axis, rotation=match.rotation),
-        distortion=np.linalg.inv(match.linear_map).T @ turn.T,
-        hkl=indices.astype(np.int64),
+        phase=one.phase,
+        zone_axis=patterns.axis[match.zone],
+        orientation=turn @ patterns.frame[match.zone],
+        distortion=match.distortion,
+        covariance=match.covariance,
+        hkl=hkl,
         matched=matched,
-        score=match.score,
+        probability=one.probability,
+        score=float(weight[match.matched].sum() * match.seen),
+        share=float(weight[new].sum()),
         residual=match.residual,
     )
-
-
-def _without_mirror_images(solutions: list[RegionSolution]) -> list[RegionSolution]:
-    """Of [u v w] and [−u −v −w] that explain the spots equally well keep one.
-
-    The two differ by a mirror that a zone's pattern cannot show; the one with the
-    larger sum of indices is kept.
-    """
-    kept: list[RegionSolution] = []
-    for solution in solutions:
-        twin = next(
-            (
-                i
-                for i, other in enumerate(kept)
-                if other.phase == solution.phase
-                and np.array_equal(other.zone_axis, -solution.zone_axis)
-                and np.isclose(other.score, solution.score, rtol=1e-3)
-            ),
-            None,
-        )
-        if twin is None:
-            kept.append(solution)
-        elif solution.zone_axis.sum() > kept[twin].zone_axis.sum():
-            kept[twin] = solution
-    return kept
 
 
 def predicted_g(

@@ -4,277 +4,544 @@
 
 Two observed spots and two reflections of a zone give a linear map L from the
 crystal's plane to the image, g = L p. It holds the in-plane rotation, the scale
-error of the image and its distortion. Every such pair within the tolerances is
-a hypothesis, scored on all spots and refined by least squares.
+error of the image and its distortion. Every such pair within reach of the prior is
+a hypothesis; the best of each zone are refined on all spots by least squares, with
+the prior of the distortion, and weighed by their evidence: the likelihood of all
+spots that are seen and of all reflections that are not (:mod:`.evidence`),
+integrated over L in the Laplace approximation.
 """
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.frequencies import upper_half
+from hyperspy_t2t.phases.distortion import DistortionPrior
+from hyperspy_t2t.phases.evidence import (
+    ERROR_PRIOR,
+    ERRORS,
+    REACH_OF_ERROR,
+    VIOLATED,
+    SpotModel,
+    intensity_evidence,
+    log_any,
+    log_share,
+)
+from hyperspy_t2t.phases.zone_patterns import ZonePatterns
 
-Array = npt.NDArray[np.floating]
-
-
-@dataclass(frozen=True)
-class Tolerances:
-    """How far an image may be from its nominal calibration.
-
-    Parameters
-    ----------
-    scale
-        Largest relative error of the pixel size.
-    distortion
-        Largest relative anisotropy and shear (radians).
-    """
-
-    scale: float = 0.1
-    distortion: float = 0.05
-
-    @property
-    def spot(self) -> float:
-        """Largest relative distance of a spot from its reflection."""
-        return 0.4 * self.distortion + 0.002
-
-
-@dataclass(frozen=True)
-class Spots:
-    """Observed spots, one of each Friedel pair, strongest first.
-
-    Parameters
-    ----------
-    g
-        (gx, gy) in 1/nm, shape (n, 2).
-    std
-        Standard error of g in 1/nm, shape (n,).
-    weight
-        Evidence carried by each spot, shape (n,).
-    """
-
-    g: Array
-    std: Array
-    weight: Array
+Array = npt.NDArray[np.float64]
+KEPT = 3
+"""Hypotheses of a zone that are refined."""
+STRONGEST = 7
+"""Spots whose pairs propose hypotheses."""
+FEWEST = 3
+"""Spots a hypothesis must explain: a linear map fits any two."""
+NARROW = 0.01
+"""Standard deviation of a distortion so well known that two spots are enough."""
+ABSENT = -2
+"""Instead of a reflection: a node of the lattice where the structure factor is zero."""
+_ROUGH = 0.01
+"""Relative error of g of a map that two spots give."""
+_TOO_FAINT = 0.003
+"""Reflections below this share of the strongest power propose nothing."""
 
 
-@dataclass(frozen=True)
-class ZonePattern:
-    """Reflections of one zone in its own plane.
+@dataclass(frozen=True, eq=False)
+class ZoneMatch:
+    """The best hypothesis of one zone.
 
     Parameters
     ----------
-    p
-        In-plane coordinates in 1/nm, shape (m, 2); both of each Friedel pair.
-    amplitude
-        Relative structure factor moduli, shape (m,).
-    """
-
-    p: Array
-    amplitude: Array
-
-
-@dataclass(frozen=True)
-class Match:
-    """A refined hypothesis.
-
-    Parameters
-    ----------
-    linear_map
-        L with g = L p, shape (2, 2).
-    reflection
-        Index into the pattern for each spot, −1 where none fits, shape (n,).
-    score
-        From 0 to 1, see :func:`match_zone`.
+    zone
+        Row of the zone patterns.
+    inverse, rotation
+        L = E R: the symmetric E = D⁻¹ (2, 2), and the angle of R in radians.
+    node
+        Integers of each spot on the zone's basis, shape (n, 2).
+    matched
+        Whether each spot is a reflection of the pattern, shape (n,).
+    evidence
+        Logarithm of the evidence over that of foreign spots, of the intensities and
+        positions and of the prior of the distortion, without priors of phase and zone.
+    covariance
+        Of (ε, a, b), prior included, shape (3, 3).
+    seen
+        Share of the strength of the expected reflections that is seen.
     residual
         Root mean square distance of the matched spots in 1/nm.
     """
 
-    linear_map: Array
-    reflection: npt.NDArray[np.intp]
-    score: float
+    zone: int
+    inverse: Array
+    rotation: float
+    node: npt.NDArray[np.int64]
+    matched: npt.NDArray[np.bool_]
+    evidence: float
+    covariance: Array
+    seen: float
     residual: float
 
     @property
-    def scale(self) -> float:
-        """Measured length divided by true length."""
-        return float(np.linalg.det(self.linear_map) ** -0.5)
+    def distortion(self) -> Array:
+        """D, shape (2, 2)."""
+        return np.linalg.inv(self.inverse)
 
     @property
-    def rotation(self) -> float:
-        """In-plane rotation in radians: angle of the rotation nearest to L."""
-        m = self.linear_map
-        return float(np.arctan2(m[1, 0] - m[0, 1], m[0, 0] + m[1, 1]))
+    def linear_map(self) -> Array:
+        """L, shape (2, 2)."""
+        cosine, sine = np.cos(self.rotation), np.sin(self.rotation)
+        return self.inverse @ np.array([[cosine, -sine], [sine, cosine]])
 
 
-def match_zone(
-    spots: Spots, pattern: ZonePattern, tolerances: Tolerances, *, n_basis: int = 8
-) -> Match | None:
-    """Best match of spots with the reflections of one zone.
+def match_phase(
+    model: SpotModel, patterns: ZonePatterns, prior: DistortionPrior
+) -> list[ZoneMatch]:
+    """Best hypothesis of each zone of a phase that some pair of spots proposes.
 
-    The score is the product of the share of spot evidence that is explained, the
-    share of strong predicted reflections that is seen, 1 − 2^(1 − n) for n matched
-    spots, a factor that falls with the residual, and Gaussian factors of the scale
-    error and of the distortion relative to their tolerances.
-
-    Returns
-    -------
-    Match or None
-        None if no two spots fit two reflections within the tolerances.
+    Parameters
+    ----------
+    model
+        The spots and what is assumed of them.
+    patterns
+        Zones of the phase.
+    prior
+        Of the distortion.
     """
-    furthest = np.linalg.norm(spots.g, axis=1).max(initial=0)
-    reach = furthest * (1 + tolerances.scale + tolerances.distortion)
-    near = np.linalg.norm(pattern.p, axis=1) <= reach
-    index = np.flatnonzero(near)
-    pattern = ZonePattern(pattern.p[index], pattern.amplitude[index])
-    maps = pair_hypotheses(spots.g[:n_basis], pattern.p, tolerances)
-    if not len(maps):
+    if len(model.g) < 2 or not len(patterns):
+        return []
+    tables = (
+        patterns.basis, patterns.start, patterns.node, patterns.p, patterns.power,
+        patterns.half, patterns.lookup, patterns.lookup_start,
+    )  # fmt: skip
+    maps, quick = _propose(*model.arrays, *tables, prior.array)
+    best: dict[int, ZoneMatch] = {}
+    for zone, rank in zip(*np.nonzero(np.isfinite(quick)), strict=True):
+        match = _refined(model, patterns, int(zone), maps[zone, rank], prior)
+        if match and match.evidence > getattr(best.get(match.zone), "evidence", -1e9):
+            best[match.zone] = match
+    return list(best.values())
+
+
+def _refined(
+    model: SpotModel,
+    patterns: ZonePatterns,
+    zone: int,
+    start: Array,
+    prior: DistortionPrior,
+) -> ZoneMatch | None:
+    part = slice(patterns.start[zone], patterns.start[zone + 1])
+    table = (
+        patterns.basis[zone], patterns.p[part], patterns.power[part],
+        patterns.half[zone], patterns.start[zone],
+        patterns.lookup[patterns.lookup_start[zone] : patterns.lookup_start[zone + 1]],
+    )  # fmt: skip
+    found, inverse, rotation, node, matched, evidence, covariance, seen, residual = (
+        _refine(start, *model.arrays, *table, prior.array)
+    )
+    if not found:
         return None
-    scores = _evaluate(maps, spots, pattern, tolerances)[0]
-    best = [
-        _refine(maps[i], spots, pattern, tolerances)
-        for i in np.argsort(-scores, kind="stable")[:3]
-    ]
-    match = max(best, key=lambda candidate: candidate.score)
-    if match.score <= 0:
-        return None
-    reflection = np.where(match.reflection >= 0, index[match.reflection], -1)
-    return Match(match.linear_map, reflection, match.score, match.residual)
-
-
-def pair_hypotheses(observed: Array, predicted: Array, tolerances: Tolerances) -> Array:
-    """Linear maps (k, 2, 2) that take two reflections to two observed spots."""
-    first, second = np.triu_indices(len(observed), 1)
-    open_angle = np.abs(_cross(observed[first], observed[second])) > 0.25 * (
-        np.linalg.norm(observed[first], axis=1)
-        * np.linalg.norm(observed[second], axis=1)
-    )
-    maps = [
-        _maps_of_pair(observed[[i, j]], predicted, tolerances)
-        for i, j in zip(first[open_angle], second[open_angle], strict=True)
-    ]
-    return np.concatenate(maps) if maps else np.empty((0, 2, 2))
-
-
-def _maps_of_pair(pair: Array, predicted: Array, tolerances: Tolerances) -> Array:
-    """Maps from all reflection pairs that resemble one pair of spots."""
-    length = np.linalg.norm(predicted, axis=1)
-    slack = tolerances.scale + tolerances.distortion
-    wanted = np.linalg.norm(pair, axis=1)
-    # −L is L turned by half a turn, the same pattern: one half plane will do.
-    upper = upper_half(predicted)
-    a = predicted[(np.abs(length / wanted[0] - 1) < slack) & upper]
-    b = predicted[np.abs(length / wanted[1] - 1) < slack]
-    if not len(a) or not len(b):
-        return np.empty((0, 2, 2))
-    a, b = (np.repeat(a, len(b), 0), np.tile(b, (len(a), 1)))
-    turn = _angle(pair[:1], pair[1:]) - _angle(a, b)
-    turn = np.abs((turn + np.pi) % (2 * np.pi) - np.pi)
-    ratio = (np.linalg.norm(b, axis=1) / np.linalg.norm(a, axis=1)) / (
-        wanted[1] / wanted[0]
-    )
-    alike = (turn < 2 * tolerances.distortion) & (
-        np.abs(np.log(ratio)) < 2 * tolerances.distortion
-    )
-    basis = np.stack([a[alike], b[alike]], axis=-1)
-    return _within(pair.T @ np.linalg.inv(basis), tolerances)
-
-
-def _within(maps: Array, tolerances: Tolerances) -> Array:
-    """The maps whose scale and distortion are allowed."""
-    determinant = np.linalg.det(maps)
-    maps, determinant = maps[determinant > 0], determinant[determinant > 0]
-    values = np.linalg.svd(maps, compute_uv=False)
-    anisotropy = 0.5 * np.log(values[:, 0] / values[:, 1])
-    return maps[
-        (np.abs(determinant**-0.5 - 1) <= tolerances.scale)
-        & (anisotropy <= tolerances.distortion)
-    ]
-
-
-def _evaluate(
-    maps: Array, spots: Spots, pattern: ZonePattern, tolerances: Tolerances
-) -> tuple[Array, npt.NDArray[np.intp], Array]:
-    """Scores (k,), matched reflections (k, n) and residuals (k,) of maps."""
-    projected = np.einsum("kij,mj->kmi", maps, pattern.p)
-    distance = np.linalg.norm(spots.g[None, :, None] - projected[:, None], axis=-1)
-    reflection = distance.argmin(axis=2)
-    nearest = np.take_along_axis(distance, reflection[..., None], 2)[..., 0]
-    length = np.linalg.norm(spots.g, axis=1)
-    allowed = np.maximum(tolerances.spot * length, 3 * spots.std)
-    matched = nearest < allowed
-    explained = (matched * spots.weight).sum(1) / spots.weight.sum()
-    visible = pattern.amplitude * np.exp(
-        -((np.linalg.norm(pattern.p, axis=1) / length.max()) ** 2)
-    )
-    seen = np.zeros(projected.shape[:2], bool)
-    k, n = np.nonzero(matched)
-    seen[k, reflection[k, n]] = True
-    # Both of a Friedel pair count as seen when one is.
-    seen |= seen[:, _friedel_partner(pattern.p)]
-    found = (seen * visible).sum(1) / visible.sum()
-    misfit = (nearest / allowed) ** 2
-    count = matched.sum(1)
-    mean_misfit = (misfit * matched).sum(1) / np.maximum(count, 1)
-    # Scan distortion that no linear map holds moves spots by about a hundredth.
-    precise = np.maximum(0.01 * length, 3 * spots.std)
-    blur = ((nearest / precise) ** 2 * matched).sum(1) / np.maximum(count, 1)
-    score = (
-        explained
-        * found
-        * np.where(count > 1, 1 - 2.0 ** (1 - count), 0)
-        * np.exp(-0.5 * mean_misfit)
-        / (1 + 0.25 * blur)
-        * _prior(maps, tolerances)
-    )
-    square = (nearest**2 * matched).sum(1) / np.maximum(count, 1)
-    return score, np.where(matched, reflection, -1), np.sqrt(square)
-
-
-def _prior(maps: Array, tolerances: Tolerances) -> Array:
-    """Gaussian factors of the scale error and of the distortion."""
-    values = np.linalg.svd(maps, compute_uv=False)
-    scale = values.prod(axis=1) ** -0.5 - 1
-    anisotropy = 0.5 * np.log(values[:, 0] / values[:, 1])
-    tiny = 1e-9
-    return np.exp(
-        -0.5 * (scale / (tolerances.scale + tiny)) ** 2
-        - 0.5 * (anisotropy / (tolerances.distortion + tiny)) ** 2
+    return ZoneMatch(
+        zone, inverse, rotation, node, matched, evidence, covariance, seen, residual
     )
 
 
+@numba.njit(cache=True, nogil=True)
+def _assign(
+    linear_map, g, std, explained, relative, basis, half, first, lookup, row, node,
+    own_row, away,
+):  # fmt: skip
+    """Reflection of each spot and spot of each reflection; number of new matches.
+
+    A reflection belongs to the strongest spot within reach of it. Spots on nodes of the
+    lattice without a reflection are marked `ABSENT`.
+    """
+    to_node = np.linalg.inv(basis.T) @ np.linalg.inv(linear_map)
+    to_image = linear_map @ basis.T
+    own_row[:] = -1
+    count = 0
+    for i in range(len(g)):
+        row[i] = -1
+        u = to_node[0, 0] * g[i, 0] + to_node[0, 1] * g[i, 1]
+        v = to_node[1, 0] * g[i, 0] + to_node[1, 1] * g[i, 1]
+        a, b = np.rint(u), np.rint(v)
+        if abs(a) > half[0] or abs(b) > half[1]:
+            continue
+        j = lookup[int((a + half[0]) * (2 * half[1] + 1) + b + half[1])]
+        j = j - first if j >= 0 else ABSENT
+        if (a == 0 and b == 0) or (j >= 0 and own_row[j] >= 0):
+            continue
+        dx = to_image[0, 0] * (u - a) + to_image[0, 1] * (v - b)
+        dy = to_image[1, 0] * (u - a) + to_image[1, 1] * (v - b)
+        square = dx * dx + dy * dy
+        length = g[i, 0] ** 2 + g[i, 1] ** 2
+        if square > REACH_OF_ERROR**2 * (std[i] ** 2 + relative**2 * length):
+            continue
+        row[i], node[i, 0], node[i, 1] = j, int(a), int(b)
+        away[i] = square
+        if j >= 0:
+            own_row[j] = i
+            count += not explained[i]
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _project(linear_map, p, shortest, own_row, expected):
+    """Fills in where the reflections are in the image; marks those that may be hidden."""
+    for j in range(len(p)):
+        for r in range(2):
+            expected[j, r] = linear_map[r, 0] * p[j, 0] + linear_map[r, 1] * p[j, 1]
+        if own_row[j] == -1 and (expected[j] ** 2).sum() < shortest**2:
+            own_row[j] = -2
+
+
+@numba.njit(cache=True, nogil=True)
+def _position_evidence(g, std, foreign, explained, row, away, relative):
+    """Σ ln of the Gaussian densities of matched spots over foreign ones."""
+    total = 0.0
+    for i in range(len(row)):
+        if row[i] >= 0 and not explained[i]:
+            square = std[i] ** 2 + relative**2 * (g[i, 0] ** 2 + g[i, 1] ** 2)
+            total += foreign[i] - np.log(2 * np.pi * square) - 0.5 * away[i] / square
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _absent_evidence(
+    g, std, log_power, foreign, explained, row, away, relative, nodes
+):  # fmt: skip
+    """Evidence of spots on nodes without a reflection; `nodes` is their number.
+
+    Most images show none of them. In others (multiple scattering, squares of the
+    amplitude) an unknown share of them is seen, with any intensity.
+    """
+    total = 0.0
+    seen = 0
+    for i in range(len(row)):
+        if row[i] == ABSENT and not explained[i]:
+            square = std[i] ** 2 + relative**2 * (g[i, 0] ** 2 + g[i, 1] ** 2)
+            total += foreign[i] - np.log(2 * np.pi * square) - 0.5 * away[i] / square
+            total += log_any(log_power[i])
+            seen += 1
+    none = np.log1p(-VIOLATED + VIOLATED / (nodes + 1))
+    return max(total + np.log(VIOLATED) + log_share(seen, nodes), none)
+
+
+@numba.njit(cache=True, nogil=True)
+def _allowed(linear_map, prior):
+    """Whether the scale and distortion of a map are within the limits."""
+    a, b, c, d = (linear_map[0, 0], linear_map[0, 1], linear_map[1, 0],
+                  linear_map[1, 1])  # fmt: skip
+    determinant = a * d - b * c
+    if determinant <= 0:
+        return False
+    scale = determinant**-0.5
+    if abs(scale - 1 - prior[0, 0]) > prior[2, 0]:
+        return False
+    # L Lᵀ = D⁻²: its deviator is −2 (a, b) over the square of the scale.
+    xx, yy, xy = a * a + b * b, c * c + d * d, a * c + b * d
+    first = -0.5 * (xx - yy) / (xx + yy)
+    second = -xy / (xx + yy)
+    away = ((first - prior[0, 1]) / prior[2, 1]) ** 2
+    return away + ((second - prior[0, 2]) / prior[2, 2]) ** 2 <= 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _propose(
+    g, std, log_power, foreign, explained, scalars,
+    basis, start, node, p, power, half, lookup, lookup_start, prior,
+):  # fmt: skip
+    """Maps (z, KEPT, 2, 2) that pairs of spots give, and their quick evidence."""
+    zones = len(start) - 1
+    maps = np.zeros((zones, KEPT, 2, 2))
+    quick = np.full((zones, KEPT), -np.inf)
+    n = len(g)
+    row, nodes = np.empty(n, np.int64), np.empty((n, 2), np.int64)
+    away = np.empty(n)
+    largest = (start[1:] - start[:-1]).max()
+    own, expected = np.empty(largest, np.int64), np.empty((largest, 2))
+    chosen = np.flatnonzero(~explained)[:STRONGEST]
+    trial = np.empty((2, 2))
+    slack = prior[2, 0] + prior[2, 1]
+    for z in range(zones):
+        first, last = start[z], start[z + 1]
+        pz, fz = p[first:last], power[first:last]
+        table = lookup[lookup_start[z] : lookup_start[z + 1]]
+        lengths = np.sqrt(pz[:, 0] ** 2 + pz[:, 1] ** 2)
+        for one in range(len(chosen)):
+            for two in range(one + 1, len(chosen)):
+                ga, gb = g[chosen[one]], g[chosen[two]]
+                la, lb = np.hypot(ga[0], ga[1]), np.hypot(gb[0], gb[1])
+                cross = ga[0] * gb[1] - ga[1] * gb[0]
+                if abs(cross) < 0.25 * la * lb:
+                    continue
+                for i in range(len(pz)):
+                    if abs(la / max(lengths[i], 1e-9) * (1 + prior[0, 0]) - 1) > slack:
+                        continue
+                    if max(fz[i, 0], fz[i, 1]) < _TOO_FAINT:
+                        continue
+                    for j in range(len(pz)):
+                        if (
+                            abs(lb / max(lengths[j], 1e-9) * (1 + prior[0, 0]) - 1)
+                            > slack
+                        ):
+                            continue
+                        if max(fz[j, 0], fz[j, 1]) < _TOO_FAINT:
+                            continue
+                        area = pz[i, 0] * pz[j, 1] - pz[i, 1] * pz[j, 0]
+                        if area == 0:
+                            continue
+                        # −L is L turned by half a turn, the same pattern.
+                        sign = 1.0 if area * cross > 0 else -1.0
+                        for r in range(2):
+                            trial[r, 0] = (
+                                ga[r] * sign * pz[j, 1] - gb[r] * pz[i, 1]
+                            ) / (sign * area)
+                            trial[r, 1] = (
+                                gb[r] * pz[i, 0] - ga[r] * sign * pz[j, 0]
+                            ) / (sign * area)
+                        if not _allowed(trial, prior):
+                            continue
+                        count = _assign(
+                            trial, g, std, explained, _ROUGH, basis[z], half[z], first,
+                            table, row, nodes, own[: last - first], away,
+                        )  # fmt: skip
+                        if count < 2:
+                            continue
+                        value = _quick_evidence(
+                            trial, g, std, log_power, foreign, explained, scalars,
+                            basis[z], pz, fz, row, own[: last - first], away, expected,
+                        )  # fmt: skip
+                        _keep(maps[z], quick[z], trial, value)
+    return maps, quick
+
+
+@numba.njit(cache=True, nogil=True)
+def _quick_evidence(
+    linear_map, g, std, log_power, foreign, explained, scalars, basis, p, power, row,
+    own, away, expected,
+):  # fmt: skip
+    """Evidence at one error and without refinement, of the better kind of contrast."""
+    _project(linear_map, p, scalars[1], own, expected)
+    best = -np.inf
+    absent = _absent_nodes(linear_map, basis, expected[: len(p)], scalars[2])
+    for mode in range(2):
+        value = intensity_evidence(
+            log_power, explained, row, own, power[:, mode], expected[: len(p)],
+            scalars[0], False,
+        )[0]  # fmt: skip
+        best = max(best, value)
+    best += _absent_evidence(g, std, log_power, foreign, explained, row, away, _ROUGH,
+                             absent)  # fmt: skip
+    return best + _position_evidence(g, std, foreign, explained, row, away, _ROUGH)
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep(maps, quick, trial, value):
+    """Put a map in its place among the best that differ by more than two per cent."""
+    size = np.abs(trial).max()
+    for k in range(KEPT):
+        alike = np.abs(maps[k] - trial).max() < 0.02 * size
+        opposite = np.abs(maps[k] + trial).max() < 0.02 * size
+        if np.isfinite(quick[k]) and (alike or opposite):
+            if value > quick[k]:
+                quick[k] = value
+                maps[k] = trial
+            return
+    k = np.argmin(quick)
+    if value > quick[k]:
+        quick[k] = value
+        maps[k] = trial
+
+
+@numba.njit(cache=True, nogil=True)
 def _refine(
-    start: Array, spots: Spots, pattern: ZonePattern, tolerances: Tolerances
-) -> Match:
-    """Weighted least squares of the map on its matched spots, twice."""
-    current = start
-    for _ in range(2):
-        reflection = _evaluate(current[None], spots, pattern, tolerances)[1][0]
-        used = reflection >= 0
-        p, g = pattern.p[reflection[used]], spots.g[used]
-        if used.sum() < 2 or np.linalg.matrix_rank(p, tol=1e-6) < 2:
+    start, g, std, log_power, foreign, explained, scalars,
+    basis, p, power, half, first, lookup, prior,
+):  # fmt: skip
+    """Least squares of E and the angle with the prior, and the evidence; see ZoneMatch."""
+    n = len(g)
+    row, node = np.full(n, -1), np.zeros((n, 2), np.int64)
+    own, away = np.empty(len(p), np.int64), np.empty(n)
+    expected = np.empty((len(p), 2))
+    inverse, rotation = _polar(start)
+    current = start.copy()
+    hessian = np.eye(4)
+    count = 0
+    for relative in (_ROUGH, 0.006, 0.006):
+        count = _assign(current, g, std, explained, relative, basis, half, first,
+                        lookup, row, node, own, away)  # fmt: skip
+        if count < 2:
             break
-        error = np.maximum(spots.std[used], 0.002 * np.linalg.norm(g, axis=1))
-        solution = np.linalg.lstsq(p / error[:, None], g / error[:, None], rcond=None)
-        if not len(_within(solution[0].T[None], tolerances)):
+        inverse, rotation = _least_squares(
+            g, std, explained, row, p, 0.003, inverse, rotation, prior, hessian
+        )
+        current = inverse @ _turn(rotation)
+    count = _assign(current, g, std, explained, _ROUGH, basis, half, first, lookup,
+                    row, node, own, away)  # fmt: skip
+    covariance = np.eye(3)
+    matched = row != -1
+    fewest = 2 if prior[1].max() < NARROW else FEWEST
+    if count < fewest or not _allowed(current, prior):
+        return (False, inverse, rotation, node, matched, -np.inf, covariance, 0.0, 0.0)
+    _project(current, p, scalars[1], own, expected)
+    absent = _absent_nodes(current, basis, expected, scalars[2])
+    intensity, seen = _best_contrast(log_power, explained, row, own, power, expected,
+                                     scalars[0])  # fmt: skip
+    evidence, likeliest, best = -np.inf, 0, -np.inf
+    for k in range(len(ERRORS)):
+        _normal_matrix(g, std, explained, row, p, ERRORS[k], inverse, rotation, prior,
+                       hessian)  # fmt: skip
+        value = (
+            _position_evidence(g, std, foreign, explained, row, away, ERRORS[k])
+            + _absent_evidence(
+                g, std, log_power, foreign, explained, row, away, ERRORS[k], absent
+            )
+            + ERROR_PRIOR[k]
+            + 2 * np.log(2 * np.pi)
+            - 0.5 * np.log(np.linalg.det(hessian))
+        )
+        if value > best:
+            best, likeliest = value, k
+        evidence = np.logaddexp(evidence, value)
+    _normal_matrix(g, std, explained, row, p, ERRORS[likeliest], inverse, rotation,
+                   prior, hessian)  # fmt: skip
+    covariance = _distortion_covariance(np.linalg.inv(hessian), inverse)
+    evidence += intensity + _log_prior(inverse, prior)
+    total = used = 0.0
+    for i in range(n):
+        if matched[i]:
+            total += away[i]
+            used += 1
+    return (True, inverse, rotation, node, matched, evidence, covariance, seen,
+            np.sqrt(total / used))  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)
+def _absent_nodes(linear_map, basis, expected, furthest):
+    """Number of nodes without a reflection, one of each Friedel pair, up to |g|."""
+    area = abs(np.linalg.det(basis) * np.linalg.det(linear_map))
+    nodes = 0.5 * np.pi * furthest**2 / area
+    return max(nodes - ((expected**2).sum(axis=1) <= furthest**2).sum(), 0.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _best_contrast(log_power, explained, row, own, power, expected, falloff):
+    """ln of the mean over both kinds of contrast; share seen by the better one."""
+    one = intensity_evidence(log_power, explained, row, own, power[:, 0], expected,
+                             falloff, True)  # fmt: skip
+    two = intensity_evidence(log_power, explained, row, own, power[:, 1], expected,
+                             falloff, True)  # fmt: skip
+    seen = one[1] if one[0] > two[0] else two[1]
+    return np.logaddexp(one[0], two[0]) - np.log(2.0), seen
+
+
+@numba.njit(cache=True, nogil=True)
+def _turn(angle):
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, -sine], [sine, cosine]])
+
+
+@numba.njit(cache=True, nogil=True)
+def _polar(linear_map):
+    """Symmetric E and angle of R with L = E R."""
+    angle = np.arctan2(linear_map[1, 0] - linear_map[0, 1],
+                       linear_map[0, 0] + linear_map[1, 1])  # fmt: skip
+    product = linear_map @ _turn(-angle)
+    return 0.5 * (product + product.T), angle
+
+
+@numba.njit(cache=True, nogil=True)
+def _distortion_of(inverse):
+    """(ε, a, b) of D = E⁻¹."""
+    scale = 1 / np.sqrt(inverse[0, 0] * inverse[1, 1] - inverse[0, 1] ** 2)
+    return np.array([
+        scale - 1,
+        0.5 * (inverse[1, 1] - inverse[0, 0]) * scale,
+        -inverse[0, 1] * scale,
+    ])  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)
+def _distortion_slope(inverse):
+    """∂(ε, a, b)/∂(E11, E22, E12), shape (3, 3)."""
+    slope = np.empty((3, 3))
+    for k in range(3):
+        step = np.zeros((2, 2))
+        if k < 2:
+            step[k, k] = 1e-6
+        else:
+            step[0, 1] = step[1, 0] = 1e-6
+        slope[:, k] = (
+            _distortion_of(inverse + step) - _distortion_of(inverse - step)
+        ) / 2e-6
+    return slope
+
+
+@numba.njit(cache=True, nogil=True)
+def _log_prior(inverse, prior):
+    """ln of the density of (angle, E11, E22, E12): half a turn of angles is all."""
+    away = (_distortion_of(inverse) - prior[0]) / prior[1]
+    density = -0.5 * (away**2).sum() - np.log(prior[1].prod()) - 1.5 * np.log(2 * np.pi)
+    jacobian = abs(np.linalg.det(_distortion_slope(inverse)))
+    return density + np.log(jacobian) - np.log(np.pi)
+
+
+@numba.njit(cache=True, nogil=True)
+def _normal_matrix(
+    g, std, explained, row, p, relative, inverse, rotation, prior, hessian
+):
+    """Fills the Hessian of (angle, E11, E22, E12); returns the gradient."""
+    gradient = np.zeros(4)
+    hessian[:] = 0.0
+    turn = _turn(rotation)
+    jacobian = np.empty((2, 4))
+    for i in range(len(g)):
+        if row[i] < 0 or explained[i]:
+            continue
+        x, y = turn @ p[row[i]]
+        # The nearer of the reflection and its Friedel partner.
+        sx = inverse[0, 0] * x + inverse[0, 1] * y
+        sy = inverse[1, 0] * x + inverse[1, 1] * y
+        if sx * g[i, 0] + sy * g[i, 1] < 0:
+            x, y, sx, sy = -x, -y, -sx, -sy
+        jacobian[0, 0] = -inverse[0, 0] * y + inverse[0, 1] * x
+        jacobian[1, 0] = -inverse[1, 0] * y + inverse[1, 1] * x
+        jacobian[0, 1], jacobian[0, 2], jacobian[0, 3] = x, 0.0, y
+        jacobian[1, 1], jacobian[1, 2], jacobian[1, 3] = 0.0, y, x
+        weight = 1 / (std[i] ** 2 + relative**2 * (g[i, 0] ** 2 + g[i, 1] ** 2))
+        hessian += weight * (jacobian.T @ jacobian)
+        gradient += weight * (jacobian.T @ np.array([g[i, 0] - sx, g[i, 1] - sy]))
+    slope = _distortion_slope(inverse)
+    away = _distortion_of(inverse) - prior[0]
+    tight = 1 / prior[1] ** 2
+    for r in range(3):
+        for c in range(3):
+            for k in range(3):
+                hessian[1 + r, 1 + c] += slope[k, r] * tight[k] * slope[k, c]
+        for k in range(3):
+            gradient[1 + r] -= slope[k, r] * tight[k] * away[k]
+    return gradient
+
+
+@numba.njit(cache=True, nogil=True)
+def _least_squares(
+    g, std, explained, row, p, relative, inverse, rotation, prior, hessian
+):
+    """E and angle of the largest posterior by Gauss–Newton steps."""
+    for _ in range(4):
+        gradient = _normal_matrix(g, std, explained, row, p, relative, inverse,
+                                  rotation, prior, hessian)  # fmt: skip
+        step = np.linalg.solve(hessian, gradient)
+        rotation += step[0]
+        inverse = inverse + np.array([[step[1], step[3]], [step[3], step[2]]])
+        if np.abs(step).max() < 1e-7:
             break
-        current = solution[0].T
-    score, reflection, residual = _evaluate(current[None], spots, pattern, tolerances)
-    return Match(current, reflection[0], float(score[0]), float(residual[0]))
+    return inverse, rotation
 
 
-def _friedel_partner(p: Array) -> npt.NDArray[np.intp]:
-    """Index of −p for each reflection (itself where it is not in the list)."""
-    distance = np.linalg.norm(p[:, None] + p[None], axis=-1)
-    partner = distance.argmin(axis=1)
-    near = distance[np.arange(len(p)), partner] < 1e-6 * np.abs(p).max()
-    return np.where(near, partner, np.arange(len(p)))
-
-
-def _cross(a: Array, b: Array) -> Array:
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-
-
-def _angle(a: Array, b: Array) -> Array:
-    """Angle from a to b in radians."""
-    return np.arctan2(_cross(a, b), (a * b).sum(-1))
+@numba.njit(cache=True, nogil=True)
+def _distortion_covariance(covariance, inverse):
+    """Covariance of (ε, a, b) from that of (angle, E11, E22, E12)."""
+    slope = _distortion_slope(inverse)
+    return slope @ np.ascontiguousarray(covariance[1:, 1:]) @ slope.T

@@ -221,7 +221,9 @@ def laue_operations(phase: CrystalPhase) -> Indices:
     return np.unique(np.concatenate([rotations, -rotations]), axis=0)
 
 
-def zone_axes(phase: CrystalPhase, *, max_index: int = 3) -> Indices:
+def zone_axes(
+    phase: CrystalPhase, *, max_index: int = 3, operations: Indices | None = None
+) -> Indices:
     """Zone axes of a phase, one for each family of the Laue group.
 
     Parameters
@@ -230,6 +232,8 @@ def zone_axes(phase: CrystalPhase, *, max_index: int = 3) -> Indices:
         Any phase.
     max_index
         Largest \\|u\\|, \\|v\\|, \\|w\\| of at least one member of a family.
+    operations
+        Its Laue group where that is at hand, as from :func:`laue_operations`.
 
     Returns
     -------
@@ -243,7 +247,9 @@ def zone_axes(phase: CrystalPhase, *, max_index: int = 3) -> Indices:
             f"Expected max_index of at least 1; got {max_index}. 3 is usual."
         )
     uvw = _primitive(max_index)
-    images = np.einsum("oij,nj->noi", laue_operations(phase), uvw)
+    if operations is None:
+        operations = laue_operations(phase)
+    images = np.einsum("oij,nj->noi", operations, uvw)
     span = 2 * int(np.abs(images).max()) + 1
     family = (images @ (span ** np.arange(3))).max(axis=1)
     negative = (uvw < 0).sum(axis=1)

@@ -29,11 +29,20 @@ class PhaseSolution:
         Indices of each peak of the region, shape (n, 3); zeros where unexplained.
     matched
         Whether each peak is explained, shape (n,).
+    probability
+        Of this phase and zone axis among all candidates and "none of these", 0 to 1.
     score
-        From 0 to 1: explained evidence × predicted reflections seen × number and
-        agreement of the peaks × plausibility of scale and distortion.
+        From 0 to 1, how well it fits: the share of the peaks' evidence that is explained
+        times the share of the expected strength that is seen.
+    share
+        Share of the peaks' evidence that this crystal explains and those before it in
+        the region do not.
     residual
         Root mean square distance of the matched peaks in 1/nm.
+    residuals
+        Distance of each peak from its reflection in 1/nm, NaN where unexplained, (n,).
+    covariance
+        Of (ε, a, b), where D = (1 + ε)(I + [[a, b], [b, −a]]), shape (3, 3).
     """
 
     crystal: CrystalPhase
@@ -42,8 +51,12 @@ class PhaseSolution:
     distortion: npt.NDArray[np.float64]
     hkl: npt.NDArray[np.int64]
     matched: npt.NDArray[np.bool_]
+    probability: float
     score: float
+    share: float
     residual: float
+    residuals: npt.NDArray[np.float64]
+    covariance: npt.NDArray[np.float64]
 
     @property
     def phase(self) -> Any:
@@ -67,6 +80,11 @@ class PhaseSolution:
         return float(np.sqrt(np.linalg.det(self.distortion)))
 
     @property
+    def scale_std(self) -> float:
+        """Standard error of `scale`."""
+        return float(np.sqrt(self.covariance[0, 0]))
+
+    @property
     def n_matched(self) -> int:
         """Number of explained peaks, Friedel partners included."""
         return int(self.matched.sum())
@@ -74,7 +92,7 @@ class PhaseSolution:
     def __repr__(self) -> str:
         axis = "".join(f" {index}" for index in self.zone_axis).strip()
         return (
-            f"<PhaseSolution {self.crystal.name}, zone axis [{axis}], score "
-            f"{self.score:.3f}, {self.n_matched} of {len(self.matched)} peaks, scale "
+            f"<PhaseSolution {self.crystal.name}, zone axis [{axis}], "
+            f"probability {self.probability:.2f}, score {self.score:.3f}, {self.n_matched} of {len(self.matched)} peaks, scale "
             f"{self.scale:.4f}, residual {self.residual:.3g} 1/nm>"
         )

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import Signal2D
 
-from hyperspy_t2t.frames import shortest_zone_reflection, zone_axis_frame
+from hyperspy_t2t.phases.ambiguity import Ambiguity, ambiguity_of
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
+from hyperspy_t2t.phases.in_plane import in_plane_rotations
+from hyperspy_t2t.phases.simulation import hkl_text, simulated_spots
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import look_up
@@ -56,7 +58,7 @@ class PhaseResults:
             ``metadata.Orientation`` holds ``region``, ``angle``, ``period`` and
             ``reflection`` (h, k, l), one row per region with a phase.
         """
-        rows = _in_plane(self._first_solutions())
+        rows = in_plane_rotations(self._first_solutions())
         regions = np.array(list(rows), np.int64)
         angles = np.array([row[0] for row in rows.values()], float)
         result = self._map_of(
@@ -131,6 +133,52 @@ class PhaseResults:
                 table[label] = getattr(best, name)
         return {"rotation": rotation, "phase": phase, **numbers}
 
+    def ambiguity(self, label: int) -> Ambiguity:
+        """Which solutions of a region cannot be told apart, and what would do so.
+
+        Parameters
+        ----------
+        label
+            The region.
+
+        Returns
+        -------
+        Ambiguity
+            ``ranks`` of the solutions, ``separated_by`` (a trusted scale, composition,
+            another zone axis, …) and ``statements`` on what a spectrum cannot show of
+            the first (half a turn, polarity), for people as ``str(...)``.
+        """
+        return ambiguity_of(self.solutions(label), self.none_of_these(label))
+
+    def relations(self, label: int, other: int | None = None) -> list[Any]:
+        """How crystals lie to one another: twins, epitaxial relations, grains.
+
+        Parameters
+        ----------
+        label
+            A region; its main crystal is the first of each pair.
+        other
+            A region whose main crystal is the second. None takes the further
+            crystals of the same region.
+
+        Returns
+        -------
+        list of OrientationRelation
+            With ``name``, e.g. "Σ3 (111) twin", ``angle``, ``axis`` and ``deviation``:
+            relations that the spots are compatible with. Empty without a second one.
+        """
+        from hyperspy_t2t.phases.orientation_relations import orientation_relation
+
+        crystals = self.crystals(label)
+        if not crystals:
+            return []
+        seconds = crystals[1:] if other is None else self.crystals(other)[:1]
+        first = crystals[0]
+        return [
+            orientation_relation(first.crystal, one.crystal, first.matrix, one.matrix)
+            for one in seconds
+        ]
+
     def calibrated(self, label: int | None = None) -> "Micrograph":  # noqa: F821
         """The micrograph with the pixel size that the crystal of a region tells.
 
@@ -180,6 +228,33 @@ class PhaseResults:
         return _convert.signal_of(
             "micrograph", image, axes, metadata, title=f"{title}: calibrated"
         )
+
+    def browse(
+        self, label: int | None = None, rank: int = 0, **kwargs: Any
+    ) -> "SolutionBrowser":  # noqa: F821
+        """Look through the solutions of a region on a plot and choose one.
+
+        Parameters
+        ----------
+        label
+            The region; by default the one whose best solution has the highest score.
+        rank
+            The solution to begin with, 0 for the first.
+        **kwargs
+            Passed to ``Signal2D.plot``.
+
+        Returns
+        -------
+        SolutionBrowser
+            Steps with the arrow keys, buttons, or a slider in notebooks with
+            hyperspy_gui_ipywidgets; ``chosen`` is the peak set with the solution shown
+            as the first.
+        """
+        from hyperspy_t2t.signals.solution_browser import SolutionBrowser
+
+        if label is None:
+            label, _ = self._trusted(None)
+        return SolutionBrowser(self, label, rank, **kwargs)
 
     def _trusted(self, label: int | None) -> tuple[int, PhaseSolution]:
         """A region and its first solution; by default the best-scored one."""
@@ -270,48 +345,6 @@ def _around(spectrum: Signal2D, reach: float) -> Signal2D:
     return spectrum.isig[tuple(parts)]
 
 
-def simulated_spots(
-    solution: PhaseSolution, observed: Array
-) -> tuple[npt.NDArray[np.int64], Array, Array]:
-    """Where a solution expects spots, as far out as some were observed.
-
-    Parameters
-    ----------
-    solution
-        One way to index a region.
-    observed
-        (gx, gy) of the region's peaks in 1/nm, shape (n, 2).
-
-    Returns
-    -------
-    hkl, g, amplitude
-        Indices (m, 3), (gx, gy) in 1/nm as the distorted image shows them (m, 2),
-        and |F| relative to the strongest (m,): of the reflections that
-        indexing looks for.
-    """
-    from hyperspy_t2t.phases.indexing import FAINT, MIN_D, predicted_g
-    from hyperspy_t2t.phases.reflections import reflection_table, zone_reflections
-
-    reach = np.linalg.norm(observed, axis=1)
-    reach = 1.02 * reach[reach <= 1 / MIN_D].max(initial=0.0)
-    # g of the crystal is Dᵀ g of the image, which is at most |D| times as long.
-    shortest = 1 / (reach * np.linalg.norm(solution.distortion, 2))
-    table = reflection_table(solution.crystal, min_d_nm=float(shortest))
-    zone = zone_reflections(table, solution.zone_axis)
-    g = predicted_g(zone.hkl, solution.crystal, solution.matrix, solution.distortion)
-    amplitude = np.abs(zone.structure_factor)
-    amplitude = amplitude / amplitude.max(initial=1e-12)
-    kept = (amplitude > FAINT) & (np.linalg.norm(g, axis=1) <= reach)
-    return zone.hkl[kept], g[kept], amplitude[kept]
-
-
-def hkl_text(hkl: npt.ArrayLike) -> str:
-    """Indices as TeX, negative ones with a bar; spaced if one has two digits."""
-    parts = [rf"\bar{{{-i}}}" if i < 0 else str(i) for i in np.asarray(hkl).tolist()]
-    space = r"\," if np.abs(hkl).max() > 9 else ""
-    return f"${space.join(parts)}$"
-
-
 def _apart(g: Array, amplitude: Array, size: Array) -> npt.NDArray[np.intp]:
     """Which spots to name so that no two names of a size overlap, strong ones first."""
     chosen: list[int] = []
@@ -332,51 +365,3 @@ def _phase_list(phases: list[CrystalPhase], numbers: npt.NDArray) -> Any:
     if -1 in numbers:
         result.add_not_indexed()
     return result
-
-
-def _in_plane(
-    solutions: dict[int, PhaseSolution],
-) -> dict[int, tuple[float, float, npt.NDArray[np.int64]]]:
-    """Angle and period in degrees, and the reflection they are of, per region."""
-    first: dict[tuple, float] = {}
-    rows = {}
-    for label, solution in solutions.items():
-        crystal, axis = solution.crystal, solution.zone_axis
-        hkl = shortest_zone_reflection(crystal.lattice, axis)
-        x, y, _ = solution.matrix @ (hkl @ crystal.reciprocal_lattice)
-        period = pattern_period(crystal, axis)
-        # A zone and its opposite have the same reflections.
-        kind = (crystal.name, max(tuple(axis.tolist()), tuple((-axis).tolist())))
-        near = first.get(kind, 0.0)
-        turn = (np.degrees(np.arctan2(y, x)) - near + period / 2) % period
-        angle = float(near + turn - period / 2)
-        first.setdefault(kind, angle)
-        rows[label] = (angle, period, hkl)
-    return rows
-
-
-def pattern_period(phase: CrystalPhase, zone_axis: npt.ArrayLike) -> float:
-    """Smallest turn about a zone axis that leaves its spots in place, in degrees.
-
-    Spots show the Laue group: of the operations that keep the zone axis or reverse
-    it those count that act in its plane as a rotation. Inversion is one (180°).
-
-    Parameters
-    ----------
-    phase
-        Any phase.
-    zone_axis
-        Direct-space indices [u, v, w].
-    """
-    from hyperspy_t2t.phases.reflections import laue_operations
-
-    axis = np.asarray(zone_axis)
-    operations = laue_operations(phase)
-    image = operations @ axis
-    keeps = (image == axis).all(axis=1) | (image == -axis).all(axis=1)
-    # uvw → crystal frame → image frame, and the plane of the image of the result.
-    to_image = zone_axis_frame(phase.lattice, axis) @ phase.lattice.T
-    plane = (to_image @ operations[keeps] @ np.linalg.inv(to_image))[:, :2, :2]
-    turns = plane[np.linalg.det(plane) > 0]
-    angles = np.round(np.degrees(np.arctan2(turns[:, 1, 0], turns[:, 0, 0]))) % 360
-    return 360.0 / len(np.unique(angles))

@@ -3,42 +3,63 @@
 """Solutions of all regions as plain arrays in metadata, and back."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
-from hyperspy_t2t.phases.indexing import RegionSolution
+from hyperspy_t2t.phases.indexing import IndexedRegion, predicted_g
 from hyperspy_t2t.phases.solution import PhaseSolution
+
+_COLUMNS = {
+    "phase": ((), int),
+    "zone_axis": ((3,), int),
+    "orientation": ((3, 3), float),
+    "distortion": ((2, 2), float),
+    "covariance": ((3, 3), float),
+    "probability": ((), float),
+    "score": ((), float),
+    "share": ((), float),
+    "residual": ((), float),
+}
+"""Shape and kind of what is stored of each solution."""
 
 
 def solutions_to_dict(
-    phases: Sequence[CrystalPhase], solutions: dict[int, list[RegionSolution]]
+    phases: Sequence[CrystalPhase], indexed: dict[int, IndexedRegion]
 ) -> dict:
     """For ``metadata.Phases``.
 
-    One row per solution, region after region, best first; the indices of the
-    peaks of solution k are rows offsets[k] to offsets[k + 1] of hkl.
+    One row per solution, region after region: those of its main crystal, the first
+    first, then one for each further crystal (`crystal` counts from 0). The indices of
+    the peaks of solution k are rows offsets[k] to offsets[k + 1] of hkl. `none` is the
+    probability of "none of these" of each region in `regions`.
     """
-    flat = [(label, s) for label, found in solutions.items() for s in found]
-    counts = [len(solution.hkl) for _, solution in flat]
-
-    def stack(values: list, shape: tuple[int, ...], dtype: Any = float) -> np.ndarray:
-        return np.asarray(values, dtype).reshape(len(flat), *shape)
-
+    flat = [
+        (label, number, solution)
+        for label, region in indexed.items()
+        for number, solutions in enumerate(
+            [region.solutions, *([one] for one in region.further)]
+        )
+        for solution in solutions
+    ]
+    counts = [len(solution.hkl) for *_, solution in flat]
+    columns = {
+        name: np.asarray([getattr(s, name) for *_, s in flat], kind).reshape(
+            len(flat), *shape
+        )
+        for name, (shape, kind) in _COLUMNS.items()
+    }
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "candidates": {f"phase_{i}": phase.to_dict() for i, phase in enumerate(phases)},
-        "region": stack([label for label, _ in flat], (), int),
-        "phase": stack([s.phase for _, s in flat], (), int),
-        "zone_axis": stack([s.zone_axis for _, s in flat], (3,), int),
-        "matrix": stack([s.orientation for _, s in flat], (3, 3)),
-        "distortion": stack([s.distortion for _, s in flat], (2, 2)),
-        "score": stack([s.score for _, s in flat], ()),
-        "residual": stack([s.residual for _, s in flat], ()),
+        "regions": np.asarray(list(indexed), int),
+        "none": np.asarray([region.none for region in indexed.values()], float),
+        "region": np.asarray([label for label, *_ in flat], int),
+        "crystal": np.asarray([number for _, number, _ in flat], int),
+        **columns,
         "offsets": np.concatenate([[0], np.cumsum(counts)]).astype(int),
-        "hkl": np.concatenate([np.empty((0, 3), int), *(s.hkl for _, s in flat)]),
-        "matched": np.concatenate([np.empty(0, bool), *(s.matched for _, s in flat)]),
+        "hkl": np.concatenate([np.empty((0, 3), int), *(s.hkl for *_, s in flat)]),
+        "matched": np.concatenate([np.empty(0, bool), *(s.matched for *_, s in flat)]),
     }
 
 
@@ -48,39 +69,67 @@ def candidates(stored: dict) -> list[CrystalPhase]:
     return [CrystalPhase.from_dict(found[f"phase_{i}"]) for i in range(len(found))]
 
 
-def solutions_of(stored: dict, label: int) -> list[PhaseSolution]:
-    """Solutions of one region, best first."""
+def none_of_these(stored: dict, label: int) -> float:
+    """Probability that a region is none of the candidates."""
+    place = np.asarray(stored["regions"]) == label
+    return float(np.asarray(stored["none"])[place][0])
+
+
+def solutions_of(
+    stored: dict, label: int, g: np.ndarray, *, crystal: int = 0
+) -> list[PhaseSolution]:
+    """Solutions of one crystal of a region, best first; g (n, 2) are its peaks."""
+    rows = np.flatnonzero(
+        (np.asarray(stored["region"]) == label)
+        & (np.asarray(stored["crystal"]) == crystal)
+    )
+    if not len(rows):
+        return []
     phases = candidates(stored)
-    offsets = np.asarray(stored["offsets"])
-    return [
-        PhaseSolution(
-            crystal=phases[int(stored["phase"][k])],
-            zone_axis=np.asarray(stored["zone_axis"][k]),
-            matrix=np.asarray(stored["matrix"][k]),
-            distortion=np.asarray(stored["distortion"][k]),
-            hkl=np.asarray(stored["hkl"][offsets[k] : offsets[k + 1]]),
-            matched=np.asarray(stored["matched"][offsets[k] : offsets[k + 1]], bool),
-            score=float(stored["score"][k]),
-            residual=float(stored["residual"][k]),
-        )
-        for k in np.flatnonzero(np.asarray(stored["region"]) == label)
-    ]
+    return [_solution(stored, int(k), phases, g) for k in rows]
+
+
+def _solution(
+    stored: dict, k: int, phases: list[CrystalPhase], g: np.ndarray
+) -> PhaseSolution:
+    own = slice(*np.asarray(stored["offsets"])[k : k + 2])
+    hkl = np.asarray(stored["hkl"][own])
+    matched = np.asarray(stored["matched"][own], bool)
+    values = {name: np.asarray(stored[name])[k] for name in _COLUMNS}
+    crystal = phases[int(values.pop("phase"))]
+    matrix = values.pop("orientation")
+    expected = predicted_g(hkl, crystal, matrix, values["distortion"])
+    away = np.linalg.norm(expected - g, axis=1)
+    return PhaseSolution(
+        crystal=crystal,
+        matrix=matrix,
+        hkl=hkl,
+        matched=matched,
+        residuals=np.where(matched, away, np.nan),
+        **{
+            name: float(value) if value.ndim == 0 else value
+            for name, value in values.items()
+        },
+    )
 
 
 def with_choice(stored: dict, label: int, rank: int) -> dict:
-    """The same solutions with number `rank` of a region moved to the front."""
-    rows = np.flatnonzero(np.asarray(stored["region"]) == label)
+    """The same with solution `rank` of a region first, which is then certain."""
+    rows = np.flatnonzero(
+        (np.asarray(stored["region"]) == label) & (np.asarray(stored["crystal"]) == 0)
+    )
     order = np.arange(len(stored["region"]))
     order[rows] = [rows[rank], *np.delete(rows, rank)]
     offsets = np.asarray(stored["offsets"])
     spans = [slice(offsets[k], offsets[k + 1]) for k in order]
     result = dict(stored)
-    for key in (
-        "region", "phase", "zone_axis", "matrix", "distortion", "score", "residual"
-    ):  # fmt: skip
+    for key in ("region", "crystal", *_COLUMNS):
         result[key] = np.asarray(stored[key])[order]
     for key in ("hkl", "matched"):
         result[key] = np.concatenate([np.asarray(stored[key])[s] for s in spans])
     counts = [s.stop - s.start for s in spans]
     result["offsets"] = np.concatenate([[0], np.cumsum(counts)]).astype(int)
+    # Who chooses a solution says that it is one of the candidates.
+    chosen = np.asarray(stored["regions"]) == label
+    result["none"] = np.where(chosen, 0.0, stored["none"])
     return result

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
 
-from hyperspy_t2t.peaks.relations import Relation
 from hyperspy_t2t.peaks.state import RegionState, region_state
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals._companions import (
@@ -17,12 +16,14 @@ from hyperspy_t2t.signals._companions import (
     in_memory,
     user_level,
 )
+from hyperspy_t2t.signals._indexing import indexed_regions, warn_of_doubts
 from hyperspy_t2t.signals._peaks import COLUMNS, peak_set, region_seen
 from hyperspy_t2t.signals._phase_results import PhaseResults
 from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import (
     candidates,
+    none_of_these,
     solutions_of,
     solutions_to_dict,
     with_choice,
@@ -30,9 +31,6 @@ from hyperspy_t2t.signals._solutions import (
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.signals._states import states_from_dict
 from hyperspy_t2t.signals._table import FlatTable
-
-_POOR = 0.3
-"""Score below which a best match deserves a warning."""
 
 
 class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
@@ -274,10 +272,12 @@ class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
         tolerance: float = 0.05,
         *,
         scale_tolerance: float = 0.1,
+        distortion_tolerance: float | None = None,
+        calibrate: int | None = None,
+        joint: bool = True,
         max_index: int = 3,
-        min_score: float = 0.1,
     ) -> "FFTPeakSet":
-        """Find the crystal phase and orientation of every region.
+        """Find the crystal phases and orientations of every region.
 
         Parameters
         ----------
@@ -285,79 +285,48 @@ class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
             Element symbols (all library phases made of these elements only), names
             of library phases, CIF files, ``ase.Atoms``, ``orix`` phases, or a list.
         tolerance
-            Largest relative distortion of the image: anisotropy of the pixels and
-            shear in radians.
+            The same as `distortion_tolerance`, used where that is None.
         scale_tolerance
-            Largest relative error of the pixel size.
+            Relative error of the pixel size to reckon with, two standard deviations;
+            0 for a trusted calibration.
+        distortion_tolerance
+            The same of the anisotropy of the pixels and of shear in radians.
+        calibrate
+            Label of a region whose best solution gives scale and distortion for all.
+        joint
+            Whether all regions share the distortion of the image, besides strain.
         max_index
             Largest index of the zone axes tried.
-        min_score
-            A match below explains so little that the region counts as unknown.
 
         Returns
         -------
         FFTPeakSet
-            The same peaks with solutions; a region whose peaks no candidate
-            explains has none. A warning names regions with a poor best match.
+            The same peaks with solutions and their probabilities. Warnings name
+            regions that may be none of the candidates, or fit poorly.
         """
         from hyperspy_t2t.phases.library import candidate_priors, resolve_phases
-        from hyperspy_t2t.phases.matching import Tolerances
 
-        for name, value, limit in (
-            ("tolerance", tolerance, 0.5),
-            ("scale_tolerance", scale_tolerance, 0.5),
-            ("min_score", min_score, 1.0),
-        ):
-            if not 0 <= value < limit:
-                raise ValueError(
-                    f"Expected {name} as a fraction from 0 to {limit}, got {value}. "
-                    "0.05 is 5 %."
-                )
+        distortion = tolerance if distortion_tolerance is None else distortion_tolerance
+        _check_fractions(tolerance=tolerance, scale_tolerance=scale_tolerance,
+                         distortion_tolerance=distortion)  # fmt: skip
+        if calibrate is not None:
+            self._rows_of(calibrate)  # says so where there is no such region
         phases = resolve_phases(candidates)
-        solutions = self._indexed(
-            phases,
-            priors=candidate_priors(candidates, phases),
-            tolerances=Tolerances(scale=scale_tolerance, distortion=tolerance),
-            max_index=max_index,
-            min_score=min_score,
-        )
-        parameters = {
-            "candidates": [phase.name for phase in phases],
-            "tolerance": tolerance,
+        options = {
             "scale_tolerance": scale_tolerance,
+            "distortion_tolerance": distortion,
+            "calibrate": calibrate,
+            "joint": joint,
             "max_index": max_index,
-            "min_score": min_score,
         }
-        return self._with_phases(
-            solutions_to_dict(phases, solutions), "index_phases", parameters
+        indexed = indexed_regions(
+            self, phases, candidate_priors(candidates, phases), **options
         )
-
-    def _indexed(self, phases: list[Any], **options: Any) -> dict[int, list[Any]]:
-        """Solutions of every region; warns of those hardly better than none."""
-        from hyperspy_t2t.phases.indexing import index_region
-
-        solutions = {}
-        for label in self.region_labels.tolist():
-            rows = self._spots(label)
-            std = np.hypot(rows[:, 3], rows[:, 4])
-            # Sums of two lattices and copies of one by the scan say nothing of a phase.
-            own = rows[:, COLUMNS.index("relation")] < Relation.SUM
-            solutions[label] = index_region(
-                rows[:, :2], std, rows[:, 5] * own, phases, **options
-            )
-        poor = [
-            f"region {label}: {phases[found[0].phase].name}, score {found[0].score:.2f}"
-            for label, found in solutions.items()
-            if found and found[0].score < _POOR
-        ]
-        if poor:
-            warnings.warn(
-                f"Poor matches, which leave much unexplained: {'; '.join(poor)}. See "
-                "peaks.solutions(label) and peaks.plot(label), or add candidates.",
-                UserWarning,
-                stacklevel=user_level(),
-            )
-        return solutions
+        parameters = {"candidates": [phase.name for phase in phases], **options}
+        warn_of_doubts(phases, indexed)
+        return self._with_phases(
+            solutions_to_dict(phases, indexed), "index_phases", parameters
+        )
 
     def _with_phases(self, phases: dict, operation: str, parameters: dict) -> Any:
         result = self._deepcopy_with_new_data(self.data)
@@ -382,13 +351,33 @@ class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
         return candidates(self._phases())
 
     def solutions(self, label: int) -> list[PhaseSolution]:
-        """Ways to index a region, best (or chosen) first; empty if none fits."""
-        self._rows_of(label)
-        return solutions_of(self._phases(), label)
+        """Ways to index the main crystal of a region, best (or chosen) first.
+
+        Empty if no pair of peaks fits any candidate. The list is ranked also where
+        "none of these" is likelier, see `none_of_these`.
+        """
+        return solutions_of(self._phases(), label, self._spots(label)[:, :2])
 
     def best(self, label: int) -> PhaseSolution | None:
-        """The first solution of a region, None if no candidate explains its peaks."""
+        """The first solution of a region, None if "none of these" is likelier."""
+        if self.none_of_these(label) > 0.5:
+            return None
         return next(iter(self.solutions(label)), None)
+
+    def none_of_these(self, label: int) -> float:
+        """Probability that a region is none of the candidates, from 0 to 1."""
+        self._rows_of(label)
+        return none_of_these(self._phases(), label)
+
+    def crystals(self, label: int) -> list[PhaseSolution]:
+        """The crystals found in a region, main one first; see their `share`."""
+        found = [self.best(label)]
+        if found == [None]:
+            return []
+        stored, g = self._phases(), self._spots(label)[:, :2]
+        while more := solutions_of(stored, label, g, crystal=len(found)):
+            found.append(more[0])
+        return found
 
     def choose(self, label: int, rank: int) -> "FFTPeakSet":
         """Prefer another solution of a region: number `rank` becomes the first.
@@ -471,6 +460,14 @@ class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
             self._warn_of_solutions("slicing")
             del_item(target.metadata, "Phases")
         return result
+
+
+def _check_fractions(**values: float) -> None:
+    for name, value in values.items():
+        if not 0 <= value < 0.5:
+            raise ValueError(
+                f"Expected {name} as a fraction from 0 to 0.5, got {value}. 0.05 is 5 %."
+            )
 
 
 class LazyFFTPeakSet(ComputesCarried, LazySignal1D, FFTPeakSet):

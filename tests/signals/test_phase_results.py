@@ -14,15 +14,11 @@ from orix.vector import Miller, Vector3d
 
 from hyperspy_t2t.data import scene
 from hyperspy_t2t.frames import zone_axis_frame
+from hyperspy_t2t.phases.in_plane import in_plane_rotations, pattern_period
 from hyperspy_t2t.phases.library import library_phase
+from hyperspy_t2t.phases.simulation import hkl_text, simulated_spots
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import LazyMicrograph, Micrograph, SegmentedImage
-from hyperspy_t2t.signals._phase_results import (
-    _in_plane,
-    hkl_text,
-    pattern_period,
-    simulated_spots,
-)
 
 PIXEL = np.array([0.022, 0.027])
 ERROR = np.array([0.03, 0.05])
@@ -58,9 +54,19 @@ def solution_of(name, zone_axis, rotation):
     phase = library_phase(name)
     matrix = zone_axis_frame(phase.lattice, zone_axis, rotation=np.deg2rad(rotation))
     return PhaseSolution(
-        phase, np.array(zone_axis), matrix, np.eye(2), np.empty((0, 3), int),
-        np.empty(0, bool), 1.0, 0.0,
-    )  # fmt: skip
+        crystal=phase,
+        zone_axis=np.array(zone_axis),
+        matrix=matrix,
+        distortion=np.eye(2),
+        hkl=np.empty((0, 3), int),
+        matched=np.empty(0, bool),
+        probability=1.0,
+        score=1.0,
+        residual=0.0,
+        share=1.0,
+        residuals=np.empty(0),
+        covariance=np.zeros((3, 3)),
+    )
 
 
 def test_orientation_map(wurtzite):
@@ -109,7 +115,7 @@ def test_pattern_period(name, zone_axis, period):
     ("name", "zone_axis"), [("ZnO wurtzite", (1, 1, 0)), ("Si diamond", (0, 0, 1))]
 )
 def test_angle_up_to_the_period(name, zone_axis, rotation):
-    (row,) = _in_plane({1: solution_of(name, zone_axis, rotation)}).values()
+    (row,) = in_plane_rotations({1: solution_of(name, zone_axis, rotation)}).values()
     angle, period, _ = row
     assert -period / 2 <= angle < period / 2
     assert (angle - rotation + 1) % period == pytest.approx(1, abs=1e-6)
@@ -123,7 +129,7 @@ def test_small_misorientations_stay_small():
         3: solution_of("Si diamond", (-1, -1, 0), 91.0),
         4: solution_of("Ge diamond", (1, 1, 0), -89.9),
     }
-    angles = [row[0] for row in _in_plane(turned).values()]
+    angles = [row[0] for row in in_plane_rotations(turned).values()]
     np.testing.assert_allclose(angles, [89.9, 90.1, 91.0, -89.9])
 
 
