@@ -44,6 +44,7 @@ from hyperspy_t2t.phases.distortion import Tolerances
 from hyperspy_t2t.phases.independent import RegionSpots
 from hyperspy_t2t.phases.indexing import PhaseSearch, index_regions
 from hyperspy_t2t.phases.library import library_phase, phase_names
+from hyperspy_t2t.phases.orientation_relations import orientation_relation
 from hyperspy_t2t.phases.reflections import zone_axes
 
 ROUGH = Tolerances(scale=0.1, distortion=0.05)
@@ -53,8 +54,6 @@ PRESENT, ABSENT = 4 * VISIBLE, VISIBLE / 4
 surely is not."""
 TILT = 5.0
 """Degrees up to which two orientations are those of one zone."""
-POOR = 0.3
-"""Score below which solutions without a probability count as none."""
 
 
 class Answer(NamedTuple):
@@ -62,6 +61,8 @@ class Answer(NamedTuple):
 
     solutions: list[Any]
     """Best first, with phase, zone_axis, orientation."""
+    crystals: list[Any]
+    """The best and those on the spots it leaves; none if "none" is likelier."""
     probability: Array
     """Of each solution."""
     none: float
@@ -83,7 +84,8 @@ def index(
     found = index_regions([spots], search, tolerances=tolerances)[0]
     seconds = time.process_time() - start
     value = np.array([one.probability for one in found.solutions])
-    return Answer(found.solutions, value, found.none, seconds)
+    crystals = found.solutions[:1] + found.further if found.none <= 0.5 else []
+    return Answer(found.solutions, crystals, value, found.none, seconds)
 
 
 def reported(answer: Answer) -> list[int]:
@@ -312,29 +314,31 @@ def empty_record(case: Case, every: Sequence[str]) -> dict[str, Any]:
 
 
 def pair_record(case: Case) -> dict[str, Any]:
-    """Which of two crystals are reported when one is looked for."""
+    """Which of two crystals are found, with phase and orientation."""
     names = candidates(case)
-    answer = index(case, [library_phase(name) for name in names])
-    chosen = reported(answer)
-    right = []
-    for crystal in case["crystals"]:
-        phase = library_phase(crystal["phase"])
-        right.append(
-            [
-                k
-                for k, solution in enumerate(answer.solutions)
-                if names[solution.phase] == phase.name
-                and turn_between(phase, crystal["orientation"], solution.orientation)[0]
-                < 1.0
-            ]
+    phases = [library_phase(name) for name in names]
+    answer = index(case, phases)
+    right = [
+        any(
+            names[found.phase] == truth["phase"]
+            and turn_between(phases[found.phase], truth["orientation"],
+                             found.orientation)[0] < 1.0
+            for found in answer.crystals
         )
+        for truth in case["crystals"]
+    ]  # fmt: skip
+    related = [
+        orientation_relation(
+            phases[answer.crystals[0].phase], phases[other.phase],
+            answer.crystals[0].orientation, other.orientation,
+        ).name
+        for other in answer.crystals[1:]
+    ]  # fmt: skip
     return {
         "seed": case["seed"], "relation": case["relation"], "none": answer.none,
         "top": _top(answer, names), "spots": len(case["rows"]) // 2,
-        "first_right": any(0 in one for one in right),
-        "one_in_set": any(k in chosen for one in right for k in one),
-        "both_in_set": all(any(k in chosen for k in one) for one in right),
-        "both_among": all(right), "seconds": answer.seconds,
+        "one": any(right), "both": all(right), "named": related,
+        "two": len(answer.crystals) == 2, "seconds": answer.seconds,
     }  # fmt: skip
 
 
@@ -441,8 +445,10 @@ def print_pairs(records: list[dict[str, Any]]) -> None:
     for relation in ("twin", "grains", "film"):
         here = [r for r in records if r["relation"] == relation]
         print(f"  {relation}")
-        for name in ("first_right", "one_in_set", "both_in_set", "both_among"):
+        for name in ("one", "both", "two"):
             print(f"    {name:14s}{_share(r[name] for r in here)}")
+    twins = [r for r in records if r["relation"] == "twin" and r["both"]]
+    print(f"  twins named {_share('Σ3 (111) twin' in r['named'] for r in twins)}")
 
 
 def report(kind: str, records: list[dict[str, Any]], listed: bool) -> None:

@@ -32,7 +32,7 @@ class Region:
     Parameters
     ----------
     phase
-        Anything :func:`hyperspy_t2t.phases.library.resolve_phases` takes that means
+        Anything :func:`hyperspy_t2t.phases.candidates.resolve_phases` takes that means
         one phase; "amorphous" for random atoms; None for vacuum.
     zone_axis
         [u, v, w], the crystal direction that points towards the source; four
@@ -109,7 +109,7 @@ class Region:
         """The phase of a crystalline region."""
         if isinstance(self.phase, CrystalPhase):
             return self.phase
-        from hyperspy_t2t.phases.library import resolve_phases
+        from hyperspy_t2t.phases.candidates import resolve_phases
 
         found = resolve_phases([self.phase])
         if len(found) != 1:

@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
+from hyperspy_t2t.phases.indices import zone_text
 from hyperspy_t2t.phases.other_zones import (
+    Imaged,
     Pattern,
     ZoneDifference,
     partners,
     present_pattern,
     separating_zone,
 )
-from hyperspy_t2t.phases.undetermined import open_questions, same_spots, zone_text
+from hyperspy_t2t.phases.undetermined import open_questions, same_spots
 
 Array = npt.NDArray[np.float64]
 COVERED = 0.95
@@ -33,13 +35,9 @@ _SEEN = 0.02
 _MAX_INDEX = 3
 
 
-class Solution(Protocol):
+class Solution(Imaged, Protocol):
     """What is read of one way to index a region, see ``PhaseSolution``."""
 
-    crystal: CrystalPhase
-    zone_axis: npt.NDArray[np.int64]
-    matrix: Array
-    distortion: Array
     hkl: npt.NDArray[np.int64]
     matched: npt.NDArray[np.bool_]
     probability: float

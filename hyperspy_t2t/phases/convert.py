@@ -10,17 +10,24 @@ e1 ∥ a and e3 ∥ c*.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.phases.cif import last_structure
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
+from hyperspy_t2t.phases.symmetry import (
+    SYMMETRY_TOLERANCE,
+    fits_space_group,
+    in_conventional_cell,
+    operation_count,
+    shared_sites,
+    symmetry,
+)
 
 if TYPE_CHECKING:
     import ase
@@ -28,16 +35,7 @@ if TYPE_CHECKING:
     from orix.crystal_map import Phase
 
 Array = npt.NDArray[np.float64]
-SYMMETRY_TOLERANCE = 0.01
-"""Distance in ångström within which two positions are the same."""
 _OVERLAP = 0.3
-
-
-class Symmetry(NamedTuple):
-    """What spglib found in a phase: space group number and point operations."""
-
-    number: int
-    rotations: npt.NDArray[np.int64]
 
 
 def phase_to_ase(phase: CrystalPhase) -> ase.Atoms:
@@ -51,7 +49,7 @@ def phase_to_ase(phase: CrystalPhase) -> ase.Atoms:
     from ase import Atoms
     from ase.data import chemical_symbols
 
-    kinds, members, first = _shared_sites(phase)
+    kinds, members, first = shared_sites(phase)
     main = [max(species, key=lambda one: one[1])[0] for species in members]
     atoms = Atoms(
         numbers=np.array(main)[kinds],
@@ -122,9 +120,9 @@ def phase_from_ase(atoms: ase.Atoms, *, name: str | None = None) -> CrystalPhase
     _check(phase)
     stored = getattr(atoms.info.get("spacegroup"), "no", 1)
     known = atoms.info.get("space_group", stored)
-    if known > 1 and _fits(phase.cell, known):
+    if known > 1 and fits_space_group(phase.cell, known):
         return replace(phase, space_group=int(known))
-    return _conventional(phase)
+    return in_conventional_cell(phase)
 
 
 def phase_from_cif(path: str | Path) -> CrystalPhase:
@@ -263,7 +261,7 @@ def phase_from_orix(phase: Phase) -> CrystalPhase:
     ]
     best = min(full, key=lambda one: len(one.numbers))
     _check(best)
-    return best if group is not None else _conventional(best)
+    return best if group is not None else in_conventional_cell(best)
 
 
 def phase_from_diffpy(structure: Structure) -> CrystalPhase:
@@ -304,10 +302,10 @@ def phase_from_diffpy(structure: Structure) -> CrystalPhase:
     if np.allclose(lattice.base, phase.lattice, atol=1e-6):
         other = structure.xyz_cartn @ np.linalg.inv(lattice.stdbase)
         turned = replace(phase, fractional=other)
-        phase = max(phase, turned, key=_operation_count)
+        phase = max(phase, turned, key=operation_count)
     _check(phase)
     named = replace(phase, name=phase.name or formula(phase))
-    return _conventional(named)
+    return in_conventional_cell(named)
 
 
 def formula(phase: CrystalPhase) -> str:
@@ -317,7 +315,7 @@ def formula(phase: CrystalPhase) -> str:
     """
     from ase.data import chemical_symbols
 
-    kinds, _, _ = _shared_sites(phase)
+    kinds, _, _ = shared_sites(phase)
     units = np.gcd.reduce(np.bincount(kinds))
     _, first = np.unique(phase.numbers, return_index=True)
     text = ""
@@ -326,95 +324,6 @@ def formula(phase: CrystalPhase) -> str:
         written = "" if np.isclose(count, 1.0) else f"{count:.3f}".rstrip("0")
         text += chemical_symbols[number] + written.rstrip(".")
     return text
-
-
-def symmetry(phase: CrystalPhase) -> Symmetry:
-    """Space group number and point operations of a phase, as spglib finds them.
-
-    Returns
-    -------
-    Symmetry
-        ``rotations`` are integer matrices of shape (n, 3, 3) that act on direct
-        indices, ``uvw_equivalent = rotation @ uvw``, in the axes of this very cell,
-        whatever its setting. P1 where spglib finds nothing.
-
-    References
-    ----------
-    Togo, Shinohara, Tanaka, Sci. Technol. Adv. Mater. Meth. 4 (2024) 2384822,
-    https://doi.org/10.1080/27660400.2024.2384822
-    """
-    found = _ask_spglib("get_symmetry_dataset", phase)
-    if found is None:
-        return Symmetry(1, np.eye(3, dtype=np.int64)[None])
-    rotations = np.unique(np.asarray(found.rotations, np.int64), axis=0)
-    return Symmetry(int(found.number), rotations)
-
-
-def _operation_count(phase: CrystalPhase) -> int:
-    """Symmetry operations in a cell of the phase, lattice centrings among them."""
-    found = _ask_spglib("get_symmetry_dataset", phase)
-    return 1 if found is None else len(found.rotations)
-
-
-def _ask_spglib(question: str, phase: CrystalPhase, **options: bool) -> Any:
-    """Answer of a function of spglib about a phase; None where it finds none."""
-    import spglib
-
-    kinds, _, first = _shared_sites(phase)
-    cell = (phase.lattice, phase.fractional[first], kinds)
-    try:
-        with warnings.catch_warnings():  # of how spglib will report errors one day
-            warnings.simplefilter("ignore", DeprecationWarning)
-            return getattr(spglib, question)(
-                cell, symprec=SYMMETRY_TOLERANCE, **options
-            )
-    except getattr(spglib, "SpglibError", ValueError):  # else None, by its setting
-        return None
-
-
-def _conventional(phase: CrystalPhase) -> CrystalPhase:
-    """`phase` with the space group spglib finds, in that group's conventional cell."""
-    number = symmetry(phase).number
-    standard = _ask_spglib(
-        "standardize_cell", phase, to_primitive=False, no_idealize=True
-    )
-    if standard is None:
-        return replace(phase, space_group=number)
-    lattice, fractional, kinds = standard
-    _, members, _ = _shared_sites(phase)
-    ratio = np.linalg.det(lattice) / np.linalg.det(phase.lattice)
-    if abs(ratio - 1) < 1e-3 and _fits(phase.cell, number):
-        return replace(phase, space_group=number)
-    from ase.geometry import cell_to_cellpar
-
-    found = [(site, *one) for site, kind in enumerate(kinds) for one in members[kind]]
-    sites, numbers, occupancy = map(np.array, zip(*found, strict=True))
-    return replace(
-        phase,
-        cell=tuple(float(value) for value in cell_to_cellpar(lattice)),
-        numbers=numbers,
-        fractional=fractional[sites],
-        occupancy=occupancy,
-        space_group=number,
-    )
-
-
-def _shared_sites(
-    phase: CrystalPhase,
-) -> tuple[npt.NDArray[np.int64], list[tuple[tuple[int, float], ...]], list[int]]:
-    """Group the sites by position: kind of each, (Z, share) of each kind, a site."""
-    key = np.round(phase.fractional, 4) % 1.0
-    _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    group = group.reshape(-1)
-    shares = list(zip(phase.numbers.tolist(), phase.occupancy.tolist(), strict=True))
-    members: dict[tuple[tuple[int, float], ...], int] = {}
-    kinds = []
-    for one in order:
-        here = np.flatnonzero(group == one)
-        species = tuple(sorted(shares[site] for site in here))
-        kinds.append(members.setdefault(species, len(members)))
-    return np.array(kinds, np.int64), list(members), first[order].tolist()
 
 
 def _species(
@@ -436,26 +345,6 @@ def _species(
         found.extend((one, site, share) for one, share in shares.items())
     numbers, sites, share = map(np.array, zip(*found, strict=True))
     return numbers, sites, share
-
-
-def _fits(cell: tuple[float, ...], number: int) -> bool:
-    """Whether a cell has the metric that a conventional cell of the group has."""
-    a, b, c, *angles = cell
-    right = np.isclose(angles, 90.0, atol=0.05)
-    ab, bc = np.isclose(a, b, rtol=1e-3), np.isclose(b, c, rtol=1e-3)
-    if number <= 2:
-        return True
-    if number <= 15:
-        return right.sum() >= 2
-    if number <= 74:
-        return bool(right.all())
-    if number <= 142:
-        return bool(right.all() and ab)
-    if number <= 194:
-        hexagonal = ab and right[:2].all() and np.isclose(angles[2], 120.0, atol=0.05)
-        rhombohedral = ab and bc and np.ptp(angles) < 0.05
-        return bool(hexagonal or rhombohedral)
-    return bool(right.all() and ab and bc)
 
 
 def _completed(phase: CrystalPhase, group: object) -> CrystalPhase:

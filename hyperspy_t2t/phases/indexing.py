@@ -18,15 +18,13 @@ from hyperspy_t2t.phases.distortion import (
     near,
 )
 from hyperspy_t2t.phases.evidence import SpotModel
-from hyperspy_t2t.phases.independent import MIN_D, RegionSpots  # noqa: F401
+from hyperspy_t2t.phases.independent import RegionSpots
 from hyperspy_t2t.phases.matching import ZoneMatch, match_phase
 from hyperspy_t2t.phases.posterior import TEMPERATURE, Hypotheses, probabilities
 from hyperspy_t2t.phases.unknown_lattice import lattice_evidence
 from hyperspy_t2t.phases.zone_patterns import REACHES, ZonePatterns, zone_patterns
 
 Array = npt.NDArray[np.float64]
-FAINT = 0.05
-"""Share of the strongest \\|F\\| from which reflections are drawn."""
 DOUBT = 0.3
 """What each spot beyond the four that determine a map must give a candidate more than
 an unknown crystal: the model of an image is simpler than the image."""
@@ -328,38 +326,3 @@ def _solution(region: RegionSpots, one: _Hypothesis) -> RegionSolution:
         share=float(weight[new].sum()),
         residual=match.residual,
     )
-
-
-def predicted_g(
-    hkl: npt.ArrayLike, phase: CrystalPhase, orientation: Array, distortion: Array
-) -> Array:
-    """Where reflections of a solution lie in the spectrum of the image.
-
-    g = D⁻ᵀ (M hkl B*), the part in the image plane, in 1/nm.
-
-    Parameters
-    ----------
-    hkl
-        Indices, shape (..., 3).
-    phase, orientation, distortion
-        As in :class:`RegionSolution`.
-    """
-    in_plane = (np.asarray(hkl) @ phase.reciprocal_lattice) @ orientation[:2].T
-    return in_plane @ np.linalg.inv(distortion)
-
-
-def nearest_reflection(
-    g: Array,
-    phase: CrystalPhase,
-    zone_axis: npt.ArrayLike,
-    orientation: Array,
-    distortion: Array,
-) -> npt.NDArray[np.int64]:
-    """Indices of the zone's lattice points nearest to each g (n, 2), shape (n, 3)."""
-    limit = 8
-    index = np.arange(-limit, limit + 1)
-    hkl = np.stack(np.meshgrid(index, index, index, indexing="ij"), -1).reshape(-1, 3)
-    hkl = hkl[hkl @ np.asarray(zone_axis) == 0]
-    predicted = predicted_g(hkl, phase, orientation, distortion)
-    distance = np.linalg.norm(np.asarray(g)[:, None] - predicted[None], axis=-1)
-    return hkl[distance.argmin(axis=1)]

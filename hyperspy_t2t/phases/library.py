@@ -1,18 +1,15 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""The embedded phase library, and what a user may name a phase by."""
+"""The embedded phase library, and its phases by name, elements or space group."""
 
 import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from math import gcd
-from numbers import Integral
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,21 +20,6 @@ from hyperspy_t2t.phases.space_groups import (
     nearest_group,
     space_group_number,
     space_group_symbol,
-)
-
-if TYPE_CHECKING:
-    import ase
-    import orix.crystal_map
-    from diffpy.structure import Structure
-
-    Candidate = (
-        str | int | Path | CrystalPhase | ase.Atoms | orix.crystal_map.Phase | Structure
-    )
-
-_ACCEPTED = (
-    "element symbols, names or formulas in the library, space groups, paths to CIF "
-    "files or folders of them, ase.Atoms, orix.crystal_map.Phase, "
-    "diffpy.structure.Structure or CrystalPhase"
 )
 
 
@@ -65,7 +47,7 @@ def library_phase(name: str) -> CrystalPhase:
         Where no phase has this name; the message lists the closest names.
     """
     if name not in _entries():
-        raise ValueError(_unknown(name))
+        raise ValueError(unknown_phase(name))
     return _expanded(name)
 
 
@@ -117,6 +99,38 @@ def phases_of_space_group(
     ['Si3N4 beta']
     """
     return [library_phase(name) for name in _names_of_space_groups(space_group)]
+
+
+def phases_named(text: str) -> list[CrystalPhase]:
+    """All library phases that a name, a formula or the beginning of a name means.
+
+    Parameters
+    ----------
+    text
+        A name in any case; else a formula, of which there may be several phases; else
+        the beginning of one name.
+
+    Returns
+    -------
+    list of CrystalPhase
+        Empty where it means none.
+
+    Raises
+    ------
+    ValueError
+        Where several names begin like this.
+    """
+    names, folded = phase_names(), text.strip().casefold()
+    same = [text] if text in names else [n for n in names if n.casefold() == folded]
+    found = same if len(same) == 1 else _names_of_formula(text)
+    if not found:
+        found = [n for n in names if folded and n.casefold().startswith(folded)]
+        if len(found) > 1:
+            raise ValueError(
+                f"Expected one phase; {text!r} begins the names of {len(found)}: "
+                f"{_listed(found)}. Give a whole name{_symbol_hint(text)}."
+            )
+    return [library_phase(name) for name in found]
 
 
 def select_phases(
@@ -181,82 +195,9 @@ def select_phases(
     )
 
 
-def resolve_phases(
-    candidates: "Candidate | Sequence[Candidate]",
-) -> list[CrystalPhase]:
-    """Turn whatever a user names phases by into phases.
-
-    Parameters
-    ----------
-    candidates
-        One item or a sequence that mixes: element symbols (all symbols together
-        mean every library phase made only of these elements); names in the
-        library, in any case; formulas (every library phase of that formula) or the
-        beginning of one name; numbers or Hermann-Mauguin symbols of space groups
-        (every library phase of that group); paths ending in ``.cif``, and folders
-        of such files; ``ase.Atoms``; ``orix.crystal_map.Phase``;
-        ``diffpy.structure.Structure``; :class:`CrystalPhase`. A string that can be
-        read in several ways means the first of them in this order.
-
-    Returns
-    -------
-    list of CrystalPhase
-        In the order given, each phase once. A different structure under a name
-        already taken gets a number appended to its name.
-
-    Raises
-    ------
-    ValueError
-        Where the list is empty, or an item names no phase or more than one.
-    FileNotFoundError
-        Where a path leads to no file or folder.
-    TypeError
-        Where an item is of another kind.
-
-    Examples
-    --------
-    >>> [phase.name for phase in resolve_phases(["Si", "Ge"])]
-    ['Si diamond', 'Ge diamond']
-    """
-    items = _as_list(candidates)
-    if not items:
-        raise ValueError(
-            f"Expected at least one candidate phase: {_ACCEPTED}. Got an empty list. "
-            "Name the elements in the sample, for example ['Si', 'Ge']."
-        )
-    symbols = [item for item in items if isinstance(item, str) and item in _symbols()]
-    found: list[CrystalPhase] = []
-    for item in items:
-        if not (isinstance(item, str) and item in _symbols()):
-            found.extend(_resolve(item))
-        elif symbols:
-            found.extend(phases_of_elements(symbols))
-            symbols = []
-    return _without_duplicates(found)
-
-
-def candidate_priors(candidates: Any, phases: Sequence[CrystalPhase]) -> list[float]:
-    """How likely each phase is before anything is measured, from 0 to 1.
-
-    Who names elements says that they are in the sample: a phase that lacks one of
-    them counts nine tenths of one that holds all.
-
-    Parameters
-    ----------
-    candidates, phases
-        What was given to :func:`resolve_phases`, and what it returned.
-    """
-    named = {
-        item
-        for item in _as_list(candidates)
-        if isinstance(item, str) and item in _symbols()
-    }
-    return [0.9 if phase.elements < named else 1.0 for phase in phases]
-
-
 def _names_of_elements(elements: str | Iterable[str]) -> list[str]:
     wanted = [elements] if isinstance(elements, str) else list(elements)
-    unknown = [symbol for symbol in wanted if symbol not in _symbols()]
+    unknown = [symbol for symbol in wanted if symbol not in chemical_symbols()]
     if unknown or not wanted:
         raise ValueError(
             "Expected chemical symbols such as 'Si' or 'Ga'; "
@@ -284,7 +225,7 @@ def _names_of_elements(elements: str | Iterable[str]) -> list[str]:
 def _names_of_space_groups(
     space_group: int | str | Iterable[int | str],
 ) -> list[str]:
-    wanted = [space_group_number(one) for one in _as_list(space_group)]
+    wanted = [space_group_number(one) for one in as_list(space_group)]
     present = {name: entry["space_group"] for name, entry in _entries().items()}
     missing = set(wanted).difference(present.values())
     if missing or not wanted:
@@ -316,15 +257,14 @@ def _groups_with_neighbours(missing: Iterable[int], present: dict[str, int]) -> 
 
 def _names_with(text: str) -> list[str]:
     """Names that hold `text`, and those of phases with this formula."""
-    folded, composition = text.strip().casefold(), _composition(text.strip())
+    folded, of_formula = text.strip().casefold(), _names_of_formula(text)
     found = [
         name
-        for name, entry in _entries().items()
-        if folded
-        and (folded in name.casefold() or _composition(entry["formula"]) == composition)
+        for name in phase_names()
+        if folded and (folded in name.casefold() or name in of_formula)
     ]
     if not found:
-        raise ValueError(_unknown(text))
+        raise ValueError(unknown_phase(text))
     return found
 
 
@@ -336,7 +276,8 @@ def _entries() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def _symbols() -> dict[str, int]:
+def chemical_symbols() -> dict[str, int]:
+    """Atomic number of each element."""
     from ase.data import atomic_numbers
 
     return {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
@@ -373,75 +314,19 @@ def _expanded(name: str) -> CrystalPhase:
     return phase
 
 
-def _as_list(candidates: Any) -> list[Any]:
-    several = isinstance(candidates, (list, tuple, set, frozenset, np.ndarray))
-    # A diffpy structure is a list of its atoms.
-    return list(candidates) if several and not _is_diffpy(candidates) else [candidates]
+def as_list(given: Any) -> list[Any]:
+    """What was given as a list; of one item unless it is a collection."""
+    several = isinstance(given, (list, tuple, set, frozenset, np.ndarray))
+    return list(given) if several else [given]
 
 
-def _is_diffpy(item: Any) -> bool:
-    return hasattr(item, "xyz_cartn") and hasattr(item, "lattice")
-
-
-def _resolve(item: Any) -> list[CrystalPhase]:
-    from hyperspy_t2t.phases import convert
-
-    if isinstance(item, CrystalPhase):
-        return [item]
-    if isinstance(item, (str, Path)) and str(item).lower().endswith(".cif"):
-        return [convert.phase_from_cif(item)]
-    if isinstance(item, Path):
-        return convert.phases_from_folder(item)
-    if isinstance(item, str):
-        return _named(item)
-    if isinstance(item, Integral) and not isinstance(item, bool):
-        return phases_of_space_group(int(item))
-    if _is_diffpy(item):
-        return [convert.phase_from_diffpy(item)]
-    if type(item).__module__.startswith("orix.") and hasattr(item, "structure"):
-        return [convert.phase_from_orix(item)]
-    if hasattr(item, "get_scaled_positions"):
-        return [convert.phase_from_ase(item)]
-    raise TypeError(
-        f"Expected {_ACCEPTED}; got {item!r} of type {type(item).__name__}. "
-        "Convert it to one of these."
-    )
-
-
-def _named(text: str) -> list[CrystalPhase]:
-    """Phases that `text` means.
-
-    A name, else a formula, a name's beginning, a space group, a folder of CIF files.
-    """
-    names = phase_names()
-    folded = text.strip().casefold()
-    same = [text] if text in names else [n for n in names if n.casefold() == folded]
-    if len(same) == 1:
-        return [library_phase(same[0])]
+def _names_of_formula(text: str) -> list[str]:
     composition = _composition(text.strip())
-    if composition:
-        matches = [
-            name
-            for name, entry in _entries().items()
-            if _composition(entry["formula"]) == composition
-        ]
-        if matches:
-            return [library_phase(name) for name in matches]
-    begun = [name for name in names if folded and name.casefold().startswith(folded)]
-    if len(begun) == 1:
-        return [library_phase(begun[0])]
-    if begun:
-        raise ValueError(
-            f"Expected one phase; {text!r} begins the names of {len(begun)}: "
-            f"{_listed(begun)}. Give a whole name{_symbol_hint(text)}."
-        )
-    if find_space_group(text) is not None:
-        return phases_of_space_group(text)
-    if folded and Path(text).is_dir():
-        from hyperspy_t2t.phases.convert import phases_from_folder
-
-        return phases_from_folder(text)
-    raise ValueError(_unknown(text))
+    return [
+        name
+        for name, entry in _entries().items()
+        if composition and _composition(entry["formula"]) == composition
+    ]
 
 
 def _composition(formula: str) -> dict[str, int] | None:
@@ -452,12 +337,13 @@ def _composition(formula: str) -> dict[str, int] | None:
     for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
         counts[symbol] = counts.get(symbol, 0) + int(count or 1)
     divisor = gcd(*counts.values())
-    if divisor == 0 or not counts.keys() <= _symbols().keys():
+    if divisor == 0 or not counts.keys() <= chemical_symbols().keys():
         return None
     return {symbol: count // divisor for symbol, count in counts.items()}
 
 
-def _unknown(text: str) -> str:
+def unknown_phase(text: str) -> str:
+    """What to say where `text` means nothing in the library."""
     folded = {name.casefold(): name for name in phase_names()}
     close = difflib.get_close_matches(text.casefold(), folded, n=5, cutoff=0.5)
     near = f"Close matches: {_listed([folded[key] for key in close])}. "
@@ -473,31 +359,9 @@ def _unknown(text: str) -> str:
 
 def _symbol_hint(text: str) -> str:
     symbol = text.strip().capitalize()
-    return f", or the element as {symbol!r}" if symbol in _symbols() else ""
+    return f", or the element as {symbol!r}" if symbol in chemical_symbols() else ""
 
 
 def _listed(names: Sequence[str], limit: int = 8) -> str:
     more = ", …" if len(names) > limit else ""
     return ", ".join(repr(name) for name in names[:limit]) + more
-
-
-def _without_duplicates(phases: Iterable[CrystalPhase]) -> list[CrystalPhase]:
-    kept: dict[str, CrystalPhase] = {}
-    for phase in phases:
-        name, copies = phase.name, 1
-        while name in kept and not _same_structure(kept[name], phase):
-            copies += 1
-            name = f"{phase.name} ({copies})"
-        renamed = phase if name == phase.name else replace(phase, name=name)
-        kept.setdefault(name, renamed)
-    return list(kept.values())
-
-
-def _same_structure(one: CrystalPhase, other: CrystalPhase) -> bool:
-    return (
-        one.numbers.shape == other.numbers.shape
-        and np.allclose(one.cell, other.cell)
-        and np.array_equal(one.numbers, other.numbers)
-        and np.allclose(one.fractional, other.fractional)
-        and np.allclose(one.occupancy, other.occupancy)
-    )

@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from hyperspy_t2t.frames import BEAM
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
+from hyperspy_t2t.phases.in_plane import Oriented
 from hyperspy_t2t.phases.reflections import (
     laue_operations,
     reflection_table,
     zone_axes,
 )
+from hyperspy_t2t.phases.simulation import predicted_g
 from hyperspy_t2t.phases.undetermined import alike_orientations
 
 Array = npt.NDArray[np.float64]
@@ -33,12 +35,9 @@ _SAME = 0.08
 _IN_ZONE, _OFF_ZONE = np.sin(np.deg2rad([0.5, 3.0]))
 
 
-class Oriented(Protocol):
-    """A phase as it lies in the image; D images a vector r of the crystal at D r."""
+class Imaged(Oriented, Protocol):
+    """A crystal as it lies in the image; D shows a vector r of the crystal at D r."""
 
-    crystal: CrystalPhase
-    zone_axis: Indices
-    matrix: Array
     distortion: Array
 
 
@@ -76,7 +75,7 @@ class ZoneDifference:
 
 
 def separating_zone(
-    one: Oriented, other: Oriented, *, max_index: int = 3, min_d_nm: float = 0.1
+    one: Imaged, other: Imaged, *, max_index: int = 3, min_d_nm: float = 0.1
 ) -> ZoneDifference:
     """The zone nearest by tilt where two crystals that look alike do so no longer.
 
@@ -117,7 +116,7 @@ def separating_zone(
     return ZoneDifference(None, np.nan, weak[1], weak[2])
 
 
-def present_pattern(solution: Oriented, *, min_d_nm: float = 0.1) -> Pattern:
+def present_pattern(solution: Imaged, *, min_d_nm: float = 0.1) -> Pattern:
     """The spots that a solution expects along the beam, |F| > 10⁻³ of the strongest."""
     return _pattern(solution, np.asarray(solution.matrix), min_d_nm)
 
@@ -143,7 +142,7 @@ def all_zone_axes(phase: CrystalPhase, max_index: int) -> Indices:
     return np.unique(members.reshape(-1, 3), axis=0)
 
 
-def _zones_by_tilt(one: Oriented, max_index: int) -> list[tuple[Indices, float, Array]]:
+def _zones_by_tilt(one: Imaged, max_index: int) -> list[tuple[Indices, float, Array]]:
     """Zones, tilts in degrees and the rotations that bring them to the beam."""
     axes = all_zone_axes(one.crystal, max_index)
     directions = axes @ one.crystal.lattice @ np.asarray(one.matrix).T
@@ -164,7 +163,7 @@ def _to_source(direction: Array) -> Array:
     return np.eye(3) + cross + cross @ cross / (1 + cosine)
 
 
-def _pattern(solution: Oriented, matrix: Array, min_d_nm: float) -> Pattern:
+def _pattern(solution: Imaged, matrix: Array, min_d_nm: float) -> Pattern:
     """Spots of the reflections within 3° of the image plane, a bit past min_d."""
     table = reflection_table(solution.crystal, min_d_nm=min_d_nm / 1.1)
     turned = table.g @ matrix.T
@@ -173,8 +172,9 @@ def _pattern(solution: Oriented, matrix: Array, min_d_nm: float) -> Pattern:
     near = tilt <= _OFF_ZONE
     amplitude = amplitude / amplitude[near].max(initial=1e-12)
     kept = near & (amplitude > 1e-3)
-    g = turned[kept, :2] @ np.linalg.inv(solution.distortion)
-    return Pattern(table.hkl[kept], g, amplitude[kept], tilt[kept])
+    hkl = table.hkl[kept]
+    g = predicted_g(hkl, solution.crystal, matrix, solution.distortion)
+    return Pattern(hkl, g, amplitude[kept], tilt[kept])
 
 
 def _is_plane(pattern: Pattern, min_d_nm: float) -> bool:

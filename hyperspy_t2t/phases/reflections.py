@@ -14,8 +14,10 @@ from typing import Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.phases.convert import symmetry
+from hyperspy_t2t.phases.content import PhaseContent
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
+from hyperspy_t2t.phases.indices import primitive_indices
+from hyperspy_t2t.phases.symmetry import symmetry
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -105,18 +107,7 @@ def reflection_table(
             f"Expected scattering factors 'lobato' or 'xtables'; got {scattering!r}. "
             "Choose one of the two."
         )
-    stored = (
-        np.asarray(phase.numbers, np.int64),
-        np.asarray(phase.fractional, float),
-        np.asarray(phase.occupancy, float),
-    )
-    return _table(
-        phase.name,
-        tuple(float(value) for value in phase.cell),
-        *(array.tobytes() for array in stored),
-        float(min_d_nm),
-        scattering,
-    )
+    return _table(PhaseContent(phase), float(min_d_nm), scattering)
 
 
 def structure_factors(
@@ -246,7 +237,7 @@ def zone_axes(
         raise ValueError(
             f"Expected max_index of at least 1; got {max_index}. 3 is usual."
         )
-    uvw = _primitive(max_index)
+    uvw = primitive_indices(max_index)
     if operations is None:
         operations = laue_operations(phase)
     images = np.einsum("oij,nj->noi", operations, uvw)
@@ -262,30 +253,18 @@ def zone_axes(
 
 @lru_cache(maxsize=512)
 def _table(
-    name: str,
-    cell: tuple[float, ...],
-    numbers: bytes,
-    fractional: bytes,
-    occupancy: bytes,
-    min_d_nm: float,
-    scattering: Scattering,
+    content: PhaseContent, min_d_nm: float, scattering: Scattering
 ) -> ReflectionTable:
-    phase = CrystalPhase(
-        name=name,
-        cell=cell,
-        numbers=np.frombuffer(numbers, np.int64),
-        fractional=np.frombuffer(fractional).reshape(-1, 3),
-        occupancy=np.frombuffer(occupancy),
-    )
+    phase = content.phase
     hkl = _indices_within(phase, 1.0 / min_d_nm)
     factor = structure_factors(phase, hkl, scattering=scattering)
     squared = np.abs(factor) ** 2
     seen = squared > ABSENT * squared.max(initial=0.0)
     if not seen.any():
         raise ValueError(
-            f"Expected reflections with d ≥ {min_d_nm} nm; phase {name!r} has none, "
-            f"its cell is {cell[0]:.3f} × {cell[1]:.3f} × {cell[2]:.3f} Å. "
-            "Lower min_d_nm."
+            f"Expected reflections with d ≥ {min_d_nm} nm; phase {phase.name!r} has "
+            "none, its cell is "
+            f"{' × '.join(f'{edge:.3f}' for edge in phase.cell[:3])} Å. Lower min_d_nm."
         )
     hkl, factor, squared = hkl[seen], factor[seen], squared[seen]
     g = hkl @ phase.reciprocal_lattice
@@ -343,10 +322,3 @@ def _scattering_factors(
         )
     coefficients = np.array(known[symbol])[None]
     return get_atomic_scattering_factors(g_squared, coefficients, scattering)[:, 0]
-
-
-def _primitive(max_index: int) -> Indices:
-    """All [u, v, w] up to max_index without a common divisor; shape (n, 3)."""
-    index = np.arange(-max_index, max_index + 1)
-    uvw = np.stack(np.meshgrid(index, index, index, indexing="ij"), -1).reshape(-1, 3)
-    return uvw[np.gcd.reduce(uvw, axis=1) == 1]

@@ -6,13 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.phases.candidates import resolve_phases
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
-from hyperspy_t2t.phases.library import (
-    library_phase,
-    phase_formula,
-    phase_names,
-    resolve_phases,
-)
+from hyperspy_t2t.phases.library import library_phase, phase_formula, phase_names
 from hyperspy_t2t.phases.space_groups import space_group_symbol
 
 _DALTON = 1.66053906660
@@ -25,8 +21,8 @@ def phase_table(candidates: Any = None) -> list[dict[str, Any]]:
     Parameters
     ----------
     candidates
-        Whatever :func:`hyperspy_t2t.phases.library.resolve_phases` takes; the whole
-        library when omitted.
+        Whatever :func:`hyperspy_t2t.phases.candidates.resolve_phases` takes; the
+        whole library when omitted.
 
     Returns
     -------

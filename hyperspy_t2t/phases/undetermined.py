@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.frames import zone_axis_frame
-from hyperspy_t2t.phases.convert import symmetry
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.in_plane import in_plane_operations
+from hyperspy_t2t.phases.indices import primitive_indices, zone_text
 from hyperspy_t2t.phases.reflections import (
     laue_operations,
     reflection_table,
     zone_reflections,
 )
+from hyperspy_t2t.phases.symmetry import cartesian_operations, point_group, symmetry
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -79,13 +80,6 @@ def open_questions(phase: CrystalPhase, zone_axis: npt.ArrayLike) -> tuple[str, 
     return tuple(sentences)
 
 
-def point_group(operations: Indices) -> str:
-    """Hermann-Mauguin symbol of point operations on direct indices, (n, 3, 3)."""
-    import spglib
-
-    return str(spglib.get_pointgroup(operations)[0]).strip()
-
-
 def alike_orientations(
     phase: CrystalPhase, zone_axis: npt.ArrayLike, matrix: Array
 ) -> Array:
@@ -106,9 +100,8 @@ def alike_orientations(
         Rotations crystal → image, shape (n, 3, 3), `matrix` first; no two are
         equivalent in the Laue group.
     """
-    lattice = phase.lattice.T
     operations = laue_operations(phase)
-    laue = lattice @ operations @ np.linalg.inv(lattice)
+    laue = cartesian_operations(phase, operations)
     frame = zone_axis_frame(phase.lattice, zone_axis)
     _, plane = in_plane_operations(phase, zone_axis, operations)
     turns = np.zeros((len(plane), 3, 3))
@@ -141,17 +134,11 @@ def same_spots(
     bool
         Whether an operation of the Laue group takes it within 1° of one of them.
     """
-    lattice = phase.lattice.T
-    laue = lattice @ laue_operations(phase) @ np.linalg.inv(lattice)
+    laue = cartesian_operations(phase, laue_operations(phase))
     between = np.swapaxes(alike_orientations(phase, zone_axis, matrix), 1, 2) @ other
     # trace(Aᵀ B) = 1 + 2 cos(angle between A and B), for proper rotations.
     trace = np.einsum("nij,oij->no", between, laue[np.linalg.det(laue) > 0])
     return bool(trace.max() >= 1 + 2 * np.cos(np.deg2rad(1.0)))
-
-
-def zone_text(axis: npt.ArrayLike) -> str:
-    """[u v w] with spaces between the indices."""
-    return f"[{' '.join(str(int(index)) for index in np.asarray(axis))}]"
 
 
 def _half_turn(axis: Indices, group: str, two_fold: bool, looks_alike: bool) -> str:
@@ -244,9 +231,7 @@ def _polar_direction(
     phase: CrystalPhase, axis: Indices, kept: Indices
 ) -> Indices | None:
     """Shortest lattice direction across the axis that no operation reverses."""
-    index = np.arange(-2, 3)
-    uvw = np.stack(np.meshgrid(index, index, index, indexing="ij"), -1).reshape(-1, 3)
-    uvw = uvw[np.gcd.reduce(uvw, axis=1) == 1]
+    uvw = primitive_indices(2)
     vectors = uvw @ phase.lattice
     length = np.linalg.norm(vectors, axis=1)
     along = axis @ phase.lattice

@@ -71,7 +71,7 @@ def _best_lattice(g, std, log_power, foreign, explained, scalars, bases):
     used = np.empty(len(g), np.bool_)
     for one in range(len(chosen)):
         for two in range(one + 1, len(chosen)):
-            pair = np.stack((g[chosen[one]], g[chosen[two]]))
+            pair = np.ascontiguousarray(np.stack((g[chosen[one]], g[chosen[two]])))
             for k in range(len(bases)):
                 basis, determinant = _fitted(bases[k] @ pair, g, std, node, used,
                                              scalars[2])  # fmt: skip

@@ -16,8 +16,8 @@ from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.composition.alloy import draw_elements
 from hyperspy_t2t.peaks.spectrum import prepare
 from hyperspy_t2t.peaks.window import region_window
-from hyperspy_t2t.phases.indexing import nearest_reflection
 from hyperspy_t2t.phases.reflections import projected_structure_factor
+from hyperspy_t2t.phases.simulation import nearest_reflection
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import in_memory, user_level

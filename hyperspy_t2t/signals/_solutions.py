@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
-from hyperspy_t2t.phases.indexing import IndexedRegion, predicted_g
+from hyperspy_t2t.phases.indexing import IndexedRegion
+from hyperspy_t2t.phases.simulation import predicted_g
 from hyperspy_t2t.phases.solution import PhaseSolution
 
 _COLUMNS = {
@@ -22,6 +23,9 @@ _COLUMNS = {
     "residual": ((), float),
 }
 """Shape and kind of what is stored of each solution."""
+_SCHEMA = 2
+_SINCE_2 = ("covariance", "probability", "share")
+"""Columns that files of schema 1 lack."""
 
 
 def solutions_to_dict(
@@ -50,7 +54,7 @@ def solutions_to_dict(
         for name, (shape, kind) in _COLUMNS.items()
     }
     return {
-        "schema_version": 2,
+        "schema_version": _SCHEMA,
         "candidates": {f"phase_{i}": phase.to_dict() for i, phase in enumerate(phases)},
         "regions": np.asarray(list(indexed), int),
         "none": np.asarray([region.none for region in indexed.values()], float),
@@ -69,16 +73,62 @@ def candidates(stored: dict) -> list[CrystalPhase]:
     return [CrystalPhase.from_dict(found[f"phase_{i}"]) for i in range(len(found))]
 
 
+def _upgraded(stored: dict) -> dict:
+    """What was stored, in today's schema.
+
+    Schema 1 had a ranked list of solutions for each region, without probabilities: they
+    are NaN. It held no solution where no candidate was good enough.
+    """
+    version = int(stored["schema_version"])
+    if version == _SCHEMA:
+        return stored
+    if version != 1:
+        raise ValueError(
+            f"Expected solutions stored with schema_version 1 or {_SCHEMA}, got "
+            f"{version}: a newer hyperspy_t2t wrote them. Update it, or call "
+            "index_phases again."
+        )
+    region = np.asarray(stored["region"])
+    regions = np.unique(region)
+    unknown = {
+        name: np.full((len(region), *_COLUMNS[name][0]), np.nan) for name in _SINCE_2
+    }
+    return {
+        **{name: value for name, value in stored.items() if name != "matrix"},
+        **unknown,
+        "schema_version": _SCHEMA,
+        "orientation": stored["matrix"],
+        "regions": regions,
+        "none": np.zeros(len(regions)),
+        "crystal": np.zeros(len(region), int),
+    }
+
+
 def none_of_these(stored: dict, label: int) -> float:
     """Probability that a region is none of the candidates."""
+    stored = _upgraded(stored)
     place = np.asarray(stored["regions"]) == label
-    return float(np.asarray(stored["none"])[place][0])
+    # Only schema 1 left out regions: those without a solution.
+    return float(np.asarray(stored["none"])[place][0]) if place.any() else 1.0
+
+
+def best_of(
+    stored: dict, label: int, g: np.ndarray | None = None
+) -> PhaseSolution | None:
+    """The first solution of a region, None if "none of these" is likelier."""
+    if none_of_these(stored, label) > 0.5:
+        return None
+    return next(iter(solutions_of(stored, label, g)), None)
 
 
 def solutions_of(
-    stored: dict, label: int, g: np.ndarray, *, crystal: int = 0
+    stored: dict, label: int, g: np.ndarray | None = None, *, crystal: int = 0
 ) -> list[PhaseSolution]:
-    """Solutions of one crystal of a region, best first; g (n, 2) are its peaks."""
+    """Solutions of one crystal of a region, best first.
+
+    Without its peaks g (n, 2), residuals of single peaks are NaN.
+    """
+    stored = _upgraded(stored)
     rows = np.flatnonzero(
         (np.asarray(stored["region"]) == label)
         & (np.asarray(stored["crystal"]) == crystal)
@@ -90,7 +140,7 @@ def solutions_of(
 
 
 def _solution(
-    stored: dict, k: int, phases: list[CrystalPhase], g: np.ndarray
+    stored: dict, k: int, phases: list[CrystalPhase], g: np.ndarray | None
 ) -> PhaseSolution:
     own = slice(*np.asarray(stored["offsets"])[k : k + 2])
     hkl = np.asarray(stored["hkl"][own])
@@ -98,8 +148,10 @@ def _solution(
     values = {name: np.asarray(stored[name])[k] for name in _COLUMNS}
     crystal = phases[int(values.pop("phase"))]
     matrix = values.pop("orientation")
-    expected = predicted_g(hkl, crystal, matrix, values["distortion"])
-    away = np.linalg.norm(expected - g, axis=1)
+    away = np.full(len(hkl), np.nan)
+    if g is not None:
+        expected = predicted_g(hkl, crystal, matrix, values["distortion"])
+        away = np.linalg.norm(expected - g, axis=1)
     return PhaseSolution(
         crystal=crystal,
         matrix=matrix,
@@ -115,6 +167,7 @@ def _solution(
 
 def with_choice(stored: dict, label: int, rank: int) -> dict:
     """The same with solution `rank` of a region first, which is then certain."""
+    stored = _upgraded(stored)
     rows = np.flatnonzero(
         (np.asarray(stored["region"]) == label) & (np.asarray(stored["crystal"]) == 0)
     )

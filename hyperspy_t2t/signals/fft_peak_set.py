@@ -304,7 +304,7 @@ class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
             The same peaks with solutions and their probabilities. Warnings name
             regions that may be none of the candidates, or fit poorly.
         """
-        from hyperspy_t2t.phases.library import candidate_priors, resolve_phases
+        from hyperspy_t2t.phases.candidates import candidate_priors, resolve_phases
 
         distortion = tolerance if distortion_tolerance is None else distortion_tolerance
         _check_fractions(tolerance=tolerance, scale_tolerance=scale_tolerance,

@@ -15,10 +15,10 @@ from hyperspy_t2t.phases.convert import (
     phase_from_orix,
     phase_to_ase,
     phase_to_orix,
-    symmetry,
 )
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.library import library_phase
+from hyperspy_t2t.phases.symmetry import symmetry
 
 SEVERAL = [
     "Si diamond",

@@ -10,14 +10,15 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from hyperspy_t2t.phases.convert import phase_to_ase, phase_to_orix, symmetry
+from hyperspy_t2t.phases.candidates import resolve_phases
+from hyperspy_t2t.phases.convert import phase_to_ase, phase_to_orix
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.library import (
     library_phase,
     phase_names,
     phases_of_elements,
-    resolve_phases,
 )
+from hyperspy_t2t.phases.symmetry import symmetry
 
 STORED = json.loads(
     files("hyperspy_t2t.data").joinpath("phases.json").read_text(encoding="utf-8")

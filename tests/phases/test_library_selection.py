@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hyperspy_t2t.phases.candidates import candidate_priors, resolve_phases
 from hyperspy_t2t.phases.convert import (
     formula,
     phase_from_cif,
@@ -15,18 +16,16 @@ from hyperspy_t2t.phases.convert import (
     phase_to_ase,
     phase_to_orix,
     phases_from_folder,
-    symmetry,
 )
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.library import (
-    candidate_priors,
     library_phase,
     phase_names,
     phases_of_space_group,
-    resolve_phases,
     select_phases,
 )
 from hyperspy_t2t.phases.reflections import reflection_table
+from hyperspy_t2t.phases.symmetry import symmetry
 from hyperspy_t2t.phases.table import density, phase_table
 
 RUTILE_OPERATIONS = """x,y,z -x,-y,z -y+1/2,x+1/2,z+1/2 y+1/2,-x+1/2,z+1/2

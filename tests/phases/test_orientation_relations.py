@@ -13,10 +13,10 @@ from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.library import library_phase
 from hyperspy_t2t.phases.orientation_relations import (
     OrientationRelation,
-    coincidence_rotations,
     orientation_relation,
 )
 from hyperspy_t2t.phases.reflections import laue_operations
+from hyperspy_t2t.phases.relation_catalogue import coincidence_rotations
 
 # Grimmer, Bollmann, Warrington, Acta Cryst. A30 (1974) 197, in degrees.
 PUBLISHED = {
