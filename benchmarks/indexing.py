@@ -79,7 +79,7 @@ def index(
     own = rows[:, case["columns"].index("relation")] < Relation.SUM
     start = time.process_time()
     std = np.hypot(rows[:, 3], rows[:, 4])
-    spots = RegionSpots(rows[:, :2], std, rows[:, 5] * own)
+    spots = RegionSpots(rows[:, :2], std, rows[:, 5] * own, rows[:, 2])
     search = PhaseSearch(phases, max_index=MAX_INDEX)
     found = index_regions([spots], search, tolerances=tolerances)[0]
     seconds = time.process_time() - start

@@ -157,24 +157,32 @@ save_figure(figure, "regions")
 # Peaks and phases
 # ----------------
 # ``index_phases`` compares the spots of each region with every library phase made
-# of the given elements. The score runs from 0 to 1. The scale is the measured
-# length over that of the bulk: 0.95 if the pixel size of the file is 5 % too small.
+# of the given elements. The probability is that of the phase and zone axis among all
+# these and "none of these"; the score from 0 to 1 says how well they fit. The scale is
+# the measured length over that of the bulk: 0.95 if the pixel size of the file is 5 %
+# too small.
 
 peaks = regions.find_peaks().index_phases(elements)
 save(peaks, "2_peaks")
 indexed = [int(k) for k in peaks.region_labels if peaks.best(k) is not None]
 
 print(f"\nRegions   {regions.n_regions}, {len(indexed)} with a phase")
-print("   label  area (nm²)  lattice  phase          zone axis  score  scale − 1")
+print(
+    "   label  area (nm²)  lattice  phase          zone axis  probability  score  "
+    "scale − 1"
+)
 for label, area, crystalline in zip(
     properties["label"], properties["area"], properties["crystalline"], strict=True
 ):
     line = f"   {label:5d}  {area:10.2f}  {'yes' if crystalline else 'no':7s}"
     if (best := peaks.best(label)) is not None:
         axis = "[" + " ".join(str(i) for i in best.zone_axis) + "]"
-        line += f"  {best.phase.name:13s}  {axis:9s}  {best.score:5.2f}"
-        line += f"  {100 * (best.scale - 1):+8.2f} %"
+        line += f"  {best.phase.name:13s}  {axis:9s}  {100 * best.probability:9.1f} %  "
+        line += f"{best.score:5.2f}"
+        line += f"  {100 * (best.scale - 1):+6.2f} ± {100 * best.scale_std:.2f} %"
     print(line)
+    for relation in peaks.relations(label):
+        print(f"{'':23s}with a further crystal: {relation.name}")
 if not indexed:
     raise SystemExit(f"No region fits a phase of {', '.join(elements)}.")
 

@@ -16,17 +16,14 @@ centres = dict(zip(properties["label"].tolist(), properties["centroid"], strict=
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained")
 drawing.image(left, image, np.sqrt(np.maximum(image.data, 0)))
 drawing.outlines(left, regions)
-areas = dict(zip(properties["label"].tolist(), properties["area"], strict=True))
 for label, best in found.items():
-    if areas[label] < 5:  # no room for a name
-        continue
     left.text(
         *centres[label],
-        f"{label}: {best.phase.name}\n{spots.axis_text(best)}\n"
-        f"{100 * best.probability:.0f} %",
-        color=drawing.COLOUR, ha="center", va="center", size=8, weight="bold",
-        bbox={"facecolor": "black", "alpha": 0.7, "linewidth": 0},
+        f"{label}: {spots.axis_text(best)}\n{100 * best.probability:.0f} %",
+        color=drawing.COLOUR, ha="center", va="center", size=7, weight="bold",
+        bbox={"facecolor": "black", "alpha": 0.7, "linewidth": 0, "pad": 1},
     )  # fmt: skip
+left.set_title("Zone axis and probability")
 label = next((k for k, best in found.items() if abs(best.zone_axis).sum() == 2), None)
 label = next(iter(found)) if label is None else label
 drawing.spectrum(right, peaks, label, reach=10)

@@ -14,7 +14,7 @@ def hkl_text(hkl):
 
 
 def expected(ax, peaks, label, solution, colour, *, named=None, side="above"):
-    """Dots where a solution expects spots, the strongest `named` of them with indices."""
+    """Dots where a solution expects spots; the strongest `named` have indices."""
     place, ha, va = {
         "above": ((0, 6), "center", "bottom"),
         "left": ((-6, 0), "right", "center"),

@@ -2,9 +2,9 @@
 # License v3.0 or later; see LICENSE.
 """What is known of the distortion of an image before its crystals are.
 
-A vector r of the crystal's plane is seen at D r, with D = (1 + ε)(I + [[a, b], [b, −a]])
-symmetric: a turn belongs to the orientation. D is the distortion of the image times
-the strain of the region.
+A vector r of the crystal's plane is seen at D r, where
+D = (1 + ε)(I + [[a, b], [b, −a]]) is symmetric: a turn belongs to the orientation. D is
+the distortion of the image times the strain of the region.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-STRAIN = ((0.7, 0.003), (0.3, 0.02))
-"""Shares and standard deviations of the strain of regions: most have little, some much."""
+STRAIN = ((0.85, 0.003), (0.15, 0.02))
+"""Shares and standard deviations of the strain of regions: mostly small, some not."""
 _STRAIN_LIMIT = 0.03
 """Strain that is looked for also in an image without distortion."""
 _LEAST = 1e-6

@@ -12,7 +12,8 @@ with x = ln(power over noise), μ_j = C + ln|F_j|² − g_jᵀ B g_j as expected
 density, for kinematic intensities are only a rough guide, Q its share above the
 threshold, and f the density of foreign spots, which are few and mostly faint. So a
 strong spot that fits counts more than a faint one, a strong reflection that is missing
-counts against a pattern, and a cell with many reflections pays for each that isn't seen.
+counts against a pattern, and a cell with many reflections pays for each that is not
+seen.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ import numpy.typing as npt
 from scipy.special import gammaln
 
 Array = npt.NDArray[np.float64]
+DYNAMIC_RANGE = 1e5
+"""Faintest share of the strongest power that is found and understood."""
 THRESHOLD = np.log(18.0)
 """ln(power over noise) at which half of the spots are found."""
 BROAD = np.array([0.25, 0.7, 1.5])
@@ -31,13 +34,14 @@ BROAD = np.array([0.25, 0.7, 1.5])
 kinematic images, usual ones, and those where little is left of it."""
 BROAD_PRIOR = np.log([0.3, 0.4, 0.3])
 MISSED = 5.0
-"""Most that one missing reflection counts: −ln of the share that fail for any reason."""
+"""Most that a missing reflection counts: −ln of the share that fail for any reason."""
 ERRORS = np.array([0.0015, 0.004, 0.01])
 """Errors of g, relative to \\|g\\|, that no linear map of the image holds."""
 ERROR_PRIOR = np.log([0.4, 0.4, 0.2])
 FOREIGN_SHARE = 0.1
 """Share of the spots that are expected to be foreign, besides half a spot."""
 MOST_FOREIGN = 20
+"""Foreign spots up to which any number is as likely, where nothing else is there."""
 FOREIGN_DECAY = 1.5
 """Mean of ln(power over noise) of foreign spots above the threshold."""
 LEAST = 1e-5
@@ -78,8 +82,14 @@ class SpotModel:
 
     @cached_property
     def log_power(self) -> Array:
-        """ln(power over noise), at least at the threshold, shape (n,)."""
-        return np.maximum(np.log(np.maximum(self.snr, 1e-9)), THRESHOLD)
+        """ln(power over noise), at least at the threshold, shape (n,).
+
+        In an image with hardly any noise, `DYNAMIC_RANGE` below the strongest spot takes
+        the place of noise; the faintest are then below the threshold.
+        """
+        value = np.maximum(np.log(np.maximum(self.snr, 1e-9)), THRESHOLD)
+        highest = THRESHOLD + np.log(DYNAMIC_RANGE)
+        return value - max(value.max(initial=highest) - highest, 0.0)
 
     @cached_property
     def furthest(self) -> float:
@@ -107,7 +117,7 @@ class SpotModel:
 
     @property
     def all_foreign(self) -> float:
-        """ln of the evidence of foreign spots alone, of any number up to `MOST_FOREIGN`.
+        """ln of the evidence of foreign spots alone, of any number to `MOST_FOREIGN`.
 
         Elsewhere they are few: m are expected. The integral of the Poisson likelihood
         λⁿ exp(−λ) over λ is n!, which is compared with mⁿ exp(−m).
@@ -155,7 +165,7 @@ def log_intensity(away: float, log_power: float, broad: float) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def log_share(seen: float, nodes: float) -> float:
-    """ln ∫ q^seen (1 − q)^(nodes − seen) dq: a share q of the nodes, not known, is seen."""
+    """ln ∫ q^seen (1 − q)^(nodes − seen) dq, where a share q of the nodes is seen."""
     nodes = max(nodes, seen)
     return log_gamma(seen + 1) + log_gamma(nodes - seen + 1) - log_gamma(nodes + 2)
 

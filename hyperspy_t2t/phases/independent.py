@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from hyperspy_t2t.frequencies import upper_half
 from hyperspy_t2t.phases.evidence import SpotModel
+from hyperspy_t2t.phases.reflections import MIN_D
 
 Array = npt.NDArray[np.float64]
-MIN_D = 0.06
-"""Shortest period in nm of the spots that take part in indexing."""
 FAINT_SNR = 15.0
 """Power over noise at which a spot starts to count as evidence."""
 
@@ -30,6 +29,10 @@ class RegionSpots:
         Their standard errors in 1/nm, shape (n,).
     snr
         Their power over the noise, shape (n,); 0 for those that take no part.
+    intensity
+        Their power in any unit, shape (n,); by default the noise is taken as white.
+        Noise is often stronger at small \\|g\\|, and power over noise then is not
+        proportional to power.
     shortest
         \\|g\\| in 1/nm below which the region's own spectrum may hide reflections.
     """
@@ -37,6 +40,7 @@ class RegionSpots:
     g: Array
     std: Array
     snr: Array
+    intensity: Array | None = None
     shortest: float = 0.0
 
     @cached_property
@@ -47,7 +51,8 @@ class RegionSpots:
         """
         upper = upper_half(self.g)
         folded = np.where(upper[:, None], self.g, -self.g)
-        order = np.argsort(-self.snr, kind="stable")
+        power = self.snr if self.intensity is None else self.intensity
+        order = np.argsort(-power, kind="stable")
         taking_part = (np.linalg.norm(self.g, axis=1) <= 1 / MIN_D) & (self.snr > 0)
         chosen: list[int] = []
         representative = np.zeros(len(self.g), np.intp)
@@ -69,12 +74,16 @@ class RegionSpots:
         chosen, _ = self._folded
         g = np.where(upper_half(self.g)[:, None], self.g, -self.g)[chosen]
         none = np.zeros(len(chosen), bool)
-        return SpotModel(g, self.std[chosen], self.snr[chosen], none, self.shortest)
+        power = self.snr[chosen]
+        if self.intensity is not None and len(chosen):
+            power = self.intensity[chosen]
+            power = power / np.median(power / self.snr[chosen])
+        return SpotModel(g, self.std[chosen], power, none, self.shortest)
 
     @cached_property
     def weight(self) -> Array:
         """Evidence that each spot of the model carries; it grows with ln snr."""
-        above = np.maximum(self.model.snr / FAINT_SNR - 1, 0.1)
+        above = np.maximum(self.snr[self._folded[0]] / FAINT_SNR - 1, 0.1)
         return np.log1p(above)
 
     def spread(

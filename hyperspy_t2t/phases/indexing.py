@@ -20,7 +20,7 @@ from hyperspy_t2t.phases.distortion import (
 from hyperspy_t2t.phases.evidence import SpotModel
 from hyperspy_t2t.phases.independent import RegionSpots
 from hyperspy_t2t.phases.matching import ZoneMatch, match_phase
-from hyperspy_t2t.phases.posterior import TEMPERATURE, Hypotheses, probabilities
+from hyperspy_t2t.phases.posterior import Hypotheses, probabilities
 from hyperspy_t2t.phases.unknown_lattice import lattice_evidence
 from hyperspy_t2t.phases.zone_patterns import REACHES, ZonePatterns, zone_patterns
 
@@ -158,7 +158,7 @@ class PhaseSearch:
             )
             return [
                 _Hypothesis(
-                    number, patterns, match, match.evidence / TEMPERATURE
+                    number, patterns, match, match.evidence
                     + self.log_priors[number] + np.log(patterns.prior[match.zone]),
                 )
                 for match in match_phase(model, patterns, prior)
@@ -222,13 +222,13 @@ def _hypotheses(
 ) -> Hypotheses:
     """Their weights without the prior of the distortion with which they were found."""
     unknown = np.logaddexp(model.all_foreign, lattice_evidence(model))
-    none = unknown / TEMPERATURE + DOUBT * max((~model.explained).sum() - 4, 0)
+    none = unknown + DOUBT * max((~model.explained).sum() - 4, 0)
     if not found:
         empty = np.empty((0, 3))
         return Hypotheses(np.empty(0), empty, np.empty((0, 3, 3)), float(none))
     parameters = distortion_parameters([one.match.distortion for one in found])
     log_weight = np.array([one.log_weight for one in found])
-    log_weight = log_weight - search.log_density(parameters) / TEMPERATURE
+    log_weight = log_weight - search.log_density(parameters)
     covariance = np.array([one.match.covariance for one in found])
     return Hypotheses(log_weight, parameters, covariance, float(none))
 
@@ -236,7 +236,7 @@ def _hypotheses(
 def _with_further(
     search: PhaseSearch, model: SpotModel, found: list[_Hypothesis]
 ) -> list[_Hypothesis]:
-    """Hypotheses of the likeliest phases together with crystals on the spots they leave.
+    """The likeliest phases get further crystals, on the spots that they leave.
 
     A twin or two grains must not lose against one large cell that holds all spots.
     """

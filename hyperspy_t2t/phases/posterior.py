@@ -1,14 +1,16 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""From the evidence of hypotheses to probabilities, for all regions of an image at once.
+"""From the evidence of hypotheses to probabilities, for all regions of an image.
 
 Regions of one image share its distortion D₀. With w the evidence of hypothesis k of
-region r times its priors, and s the distribution of strain about D₀,
+region r times its priors, s the distribution of strain about D₀ and none of region q
+the weight of "none of these",
 
-    P(k | r) = Σ_D₀ p(D₀) w_rk s(D_rk − D₀) Π_{q ≠ r} Σ_j w_qj s(D_qj − D₀) / …
+    P(k | r) ∝ ∫ p(D₀) w_rk s(D_rk − D₀) Π_{q≠r} [none_q + Σ_j w_qj s(D_qj − D₀)] dD₀.
 
-where every sum holds "none of these" too. D₀ runs over the distortions that hypotheses
-propose.
+The integral is a sum over the distortions that hypotheses propose, each with the volume
+that strain gives it, 1/Σ_m s(D_m − D₀), and one place elsewhere, which has the rest of
+the prior and where there is only "none of these".
 """
 
 from collections.abc import Sequence
@@ -21,8 +23,7 @@ from scipy.special import logsumexp
 from hyperspy_t2t.phases.distortion import STRAIN, DistortionPrior, strained
 
 Array = npt.NDArray[np.float64]
-TEMPERATURE = 1.0
-"""The model is simpler than an image: differences of evidence count one in this many."""
+_LEAST = 1e-12
 SAME = 0.003
 """Distortions closer than this are one."""
 CONSIDERED = 24
@@ -69,18 +70,24 @@ def probabilities(
     if not (joint and several):
         return [_normalised(_alone(region, image), region.none) for region in regions]
     nodes = _nodes(regions, image)
-    given = [_given(region, nodes) for region in regions]
+    share = image.log_density(nodes) - logsumexp(
+        _log_strain(nodes[None] - nodes[:, None], np.zeros((3, 3))), axis=1
+    )
+    elsewhere = np.log(max(1 - np.exp(logsumexp(share)), _LEAST))
+    share = np.append(share, elsewhere)
+    weights = [_at_nodes(region, nodes) for region in regions]
     totals = [
-        logsumexp(np.column_stack([weight, np.full(len(nodes), none)]), axis=1)
-        for weight, none in given
+        np.logaddexp(logsumexp(weight, axis=1), region.none)
+        if weight.shape[1]
+        else np.full(len(share), region.none)
+        for weight, region in zip(weights, regions, strict=True)
     ]
-    node = image.log_density(nodes) + np.sum(totals, axis=0)
+    share = share + np.sum(totals, axis=0)
     result = []
-    for (weight, none), total in zip(given, totals, strict=True):
-        others = (node - total)[:, None]
-        result.append(
-            _normalised(logsumexp(weight + others, axis=0), none + logsumexp(others))
-        )
+    for weight, region, total in zip(weights, regions, totals, strict=True):
+        others = share - total
+        own = logsumexp(weight + others[:, None], axis=0)
+        result.append(_normalised(own, region.none + logsumexp(others)))
     return result
 
 
@@ -101,16 +108,22 @@ def _alone(region: Hypotheses, image: DistortionPrior) -> Array:
     return region.log_weight + logsumexp(priors, axis=0)
 
 
-def _given(region: Hypotheses, nodes: Array) -> tuple[Array, float]:
-    """ln of the weights of hypotheses at each distortion of the image, (nodes, k)."""
+def _at_nodes(region: Hypotheses, nodes: Array) -> Array:
+    """ln of the weights at each distortion and elsewhere, (nodes + 1, k)."""
     away = region.parameters[None] - nodes[:, None]
-    total = np.full((len(nodes), len(region.log_weight)), -np.inf)
+    weight = region.log_weight + _log_strain(away, region.covariance)
+    return np.vstack([weight, np.full((1, len(region.log_weight)), -np.inf)])
+
+
+def _log_strain(away: Array, covariance: Array) -> Array:
+    """ln of the density of strain, (..., 3) to (...), known with a covariance."""
+    total = np.full(away.shape[:-1], -np.inf)
     for share, std in STRAIN:
-        spread = region.covariance + std**2 * np.eye(3)
-        square = np.einsum("nki,kij,nkj->nk", away, np.linalg.inv(spread), away)
+        spread = covariance + std**2 * np.eye(3)
+        square = np.einsum("...i,...ij,...j->...", away, np.linalg.inv(spread), away)
         norm = np.linalg.slogdet(2 * np.pi * spread)[1]
         total = np.logaddexp(total, np.log(share) - 0.5 * (square + norm))
-    return total + region.log_weight, region.none
+    return total
 
 
 def _nodes(regions: Sequence[Hypotheses], image: DistortionPrior) -> Array:

@@ -17,7 +17,7 @@ from hyperspy_t2t.phases.refinement import ROUGH, allowed
 
 KEPT = 3
 """Maps of a zone that are kept."""
-STRONGEST = 7
+STRONGEST = 8
 """Spots whose pairs propose maps."""
 _TOO_FAINT = 0.003
 """Reflections below this share of the strongest power propose nothing."""

@@ -22,6 +22,8 @@ from hyperspy_t2t.phases.symmetry import symmetry
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Scattering = Literal["lobato", "xtables"]
+MIN_D = 0.06
+"""Shortest period in nm of the spots and reflections that take part in indexing."""
 ABSENT = 1e-6
 """A reflection below this share of the strongest |F|² is absent."""
 _BLOCK = 2**21

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
-from hyperspy_t2t.phases.independent import MIN_D
 from hyperspy_t2t.phases.reflections import (
+    MIN_D,
     projected_structure_factor,
     reflection_table,
     zone_reflections,

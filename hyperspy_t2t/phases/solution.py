@@ -32,8 +32,8 @@ class PhaseSolution:
     probability
         Of this phase and zone axis among all candidates and "none of these", 0 to 1.
     score
-        From 0 to 1, how well it fits: the share of the peaks' evidence that is explained
-        times the share of the expected strength that is seen.
+        From 0 to 1, how well it fits: the share of the peaks' evidence that is
+        explained times the share of the expected strength that is seen.
     share
         Share of the peaks' evidence that this crystal explains and those before it in
         the region do not.
@@ -85,6 +85,18 @@ class PhaseSolution:
         return float(np.sqrt(self.covariance[0, 0]))
 
     @property
+    def tilt_limit(self) -> float:
+        """Largest tilt of the zone axis off the beam that the spots allow, in degrees.
+
+        A tilt by θ shortens the pattern to cos θ in one direction. This is the θ of the
+        whole fitted anisotropy and twice its standard error: an upper bound, since the
+        scan distorts images too.
+        """
+        long, short = np.linalg.svd(self.distortion, compute_uv=False)
+        error = 2 * np.sqrt(self.covariance[1, 1] + self.covariance[2, 2])
+        return float(np.degrees(np.arccos(max(short / long - 2 * error, 0.0))))
+
+    @property
     def n_matched(self) -> int:
         """Number of explained peaks, Friedel partners included."""
         return int(self.matched.sum())
@@ -93,6 +105,7 @@ class PhaseSolution:
         axis = "".join(f" {index}" for index in self.zone_axis).strip()
         return (
             f"<PhaseSolution {self.crystal.name}, zone axis [{axis}], "
-            f"probability {self.probability:.2f}, score {self.score:.3f}, {self.n_matched} of {len(self.matched)} peaks, scale "
-            f"{self.scale:.4f}, residual {self.residual:.3g} 1/nm>"
+            f"probability {self.probability:.2f}, score {self.score:.3f}, "
+            f"{self.n_matched} of {len(self.matched)} peaks, scale {self.scale:.4f}, "
+            f"residual {self.residual:.3g} 1/nm>"
         )

@@ -10,12 +10,12 @@ rounding, without a search.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.phases.content import PhaseContent
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.reflections import (
     laue_operations,
@@ -109,33 +109,12 @@ def zone_patterns(
     ZonePatterns
         Only of zones with reflections in two directions. Its arrays are read-only.
     """
-    key = (
-        phase.name,
-        tuple(float(value) for value in phase.cell),
-        np.asarray(phase.numbers, np.int64).tobytes(),
-        np.asarray(phase.fractional, float).tobytes(),
-        np.asarray(phase.occupancy, float).tobytes(),
-        int(phase.space_group),
-    )
-    return _patterns(_Keyed(key, phase), int(max_index), float(reach))
-
-
-class _Keyed:
-    """A phase that is equal to another of the same content."""
-
-    def __init__(self, key: tuple[Any, ...], phase: CrystalPhase) -> None:
-        self.key, self.phase = key, phase
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and self.key == other.key
+    return _patterns(PhaseContent(phase), int(max_index), float(reach))
 
 
 @lru_cache(maxsize=1024)
-def _patterns(keyed: _Keyed, max_index: int, reach: float) -> ZonePatterns:
-    phase = keyed.phase
+def _patterns(content: PhaseContent, max_index: int, reach: float) -> ZonePatterns:
+    phase = content.phase
     table = reflection_table(phase, min_d_nm=1 / reach)
     power = np.stack(
         [

@@ -27,7 +27,7 @@ from hyperspy_t2t.signals._composition import (
     fractions_at,
 )
 from hyperspy_t2t.signals._provenance import processing
-from hyperspy_t2t.signals._solutions import solutions_of
+from hyperspy_t2t.signals._solutions import best_of
 from hyperspy_t2t.signals._source import RegionImage, Source
 from hyperspy_t2t.signals._strain import field_of_region
 from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
@@ -112,7 +112,7 @@ def _measured_regions(
         for label in np.asarray(domain["members"]).tolist():
             if label not in boxes:  # cut off with a part of the image
                 continue
-            solution = next(iter(solutions_of(phases, label)), None)
+            solution = best_of(phases, label)
             if solution is None:
                 empty[label] = "no phase: add candidates to index_phases"
                 continue

@@ -4,16 +4,18 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hyperspy_t2t.peaks.relations import Relation
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
-from hyperspy_t2t.phases.independent import RegionSpots
-from hyperspy_t2t.phases.indexing import IndexedRegion
 from hyperspy_t2t.signals._companions import user_level
 from hyperspy_t2t.signals._peaks import COLUMNS
+
+if TYPE_CHECKING:
+    from hyperspy_t2t.phases.independent import RegionSpots
+    from hyperspy_t2t.phases.indexing import IndexedRegion
 
 _POOR = 0.3
 """Score below which a best match deserves a warning."""
@@ -31,7 +33,7 @@ def indexed_regions(
     calibrate: int | None,
     joint: bool,
     max_index: int,
-) -> dict[int, IndexedRegion]:
+) -> "dict[int, IndexedRegion]":
     """What the peaks of each region say of the candidates."""
     from hyperspy_t2t.phases.distortion import Tolerances
     from hyperspy_t2t.phases.indexing import PhaseSearch, index_regions
@@ -44,18 +46,31 @@ def indexed_regions(
         calibrate=None if calibrate is None else labels.index(calibrate),
         joint=joint,
     )
-    return dict(zip(labels, found, strict=True))
+    indexed = dict(zip(labels, found, strict=True))
+    _warn(
+        "Regions with a lattice that no candidate explains",
+        [
+            f"region {label}"
+            for label, region in indexed.items()
+            if not region.solutions and peaks.is_crystalline(label)
+        ],
+        "Add candidates, or allow more by scale_tolerance and distortion_tolerance.",
+    )
+    return indexed
 
 
-def _spots_of(peaks: Any, label: int) -> RegionSpots:
+def _spots_of(peaks: Any, label: int) -> "RegionSpots":
+    from hyperspy_t2t.phases.independent import RegionSpots
+
     rows = peaks._spots(label)
     # Sums of two lattices and copies of one by the scan say nothing of a phase.
     own = rows[:, COLUMNS.index("relation")] < Relation.SUM
-    return RegionSpots(rows[:, :2], np.hypot(rows[:, 3], rows[:, 4]), rows[:, 5] * own)
+    std = np.hypot(rows[:, 3], rows[:, 4])
+    return RegionSpots(rows[:, :2], std, rows[:, 5] * own, rows[:, 2])
 
 
 def warn_of_doubts(
-    phases: Sequence[CrystalPhase], indexed: dict[int, IndexedRegion]
+    phases: Sequence[CrystalPhase], indexed: "dict[int, IndexedRegion]"
 ) -> None:
     """Warn of regions that may be none of the candidates, or fit poorly."""
     doubtful = [
@@ -70,14 +85,15 @@ def warn_of_doubts(
         if region.none <= 0.5 and region.solutions
         and region.solutions[0].score < _POOR
     ]  # fmt: skip
-    for found, what in (
-        (doubtful, "Regions that may be none of the candidates"),
-        (poor, "Poor matches, which leave much unexplained"),
-    ):
-        if found:
-            warnings.warn(
-                f"{what}: {'; '.join(found)}. See peaks.solutions(label) and "
-                "peaks.plot(label, rank), or add candidates.",
-                UserWarning,
-                stacklevel=user_level(),
-            )
+    see = "See peaks.solutions(label) and peaks.plot(label, rank), or add candidates."
+    _warn("Regions that may be none of the candidates", doubtful, see)
+    _warn("Poor matches, which leave much unexplained", poor, see)
+
+
+def _warn(what: str, regions: list[str], advice: str) -> None:
+    if regions:
+        warnings.warn(
+            f"{what}: {'; '.join(regions)}. {advice}",
+            UserWarning,
+            stacklevel=user_level(),
+        )

@@ -16,6 +16,7 @@ from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import look_up
 from hyperspy_t2t.signals._provenance import processing
+from hyperspy_t2t.signals._solutions import none_of_these
 from hyperspy_t2t.signals._source import Source
 
 Array = npt.NDArray[np.floating]
@@ -280,7 +281,11 @@ class PhaseResults:
         stored = self._phases()
         regions, first = np.unique(stored["region"], return_index=True)
         phases = np.asarray(stored["phase"])[first]
-        return dict(zip(regions.tolist(), phases.tolist(), strict=True))
+        return {
+            label: number
+            for label, number in zip(regions.tolist(), phases.tolist(), strict=True)
+            if none_of_these(stored, label) <= 0.5
+        }
 
     def _first_solutions(self) -> dict[int, PhaseSolution]:
         """Best (or chosen) solution of each region that has one."""

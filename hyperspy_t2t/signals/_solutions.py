@@ -3,13 +3,16 @@
 """Solutions of all regions as plain arrays in metadata, and back."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
-from hyperspy_t2t.phases.indexing import IndexedRegion
 from hyperspy_t2t.phases.simulation import predicted_g
 from hyperspy_t2t.phases.solution import PhaseSolution
+
+if TYPE_CHECKING:
+    from hyperspy_t2t.phases.indexing import IndexedRegion
 
 _COLUMNS = {
     "phase": ((), int),
@@ -29,7 +32,7 @@ _SINCE_2 = ("covariance", "probability", "share")
 
 
 def solutions_to_dict(
-    phases: Sequence[CrystalPhase], indexed: dict[int, IndexedRegion]
+    phases: Sequence[CrystalPhase], indexed: "dict[int, IndexedRegion]"
 ) -> dict:
     """For ``metadata.Phases``.
 
@@ -173,6 +176,10 @@ def with_choice(stored: dict, label: int, rank: int) -> dict:
     )
     order = np.arange(len(stored["region"]))
     order[rows] = [rows[rank], *np.delete(rows, rank)]
+    if rank:
+        # Further crystals are those on the spots that the first one left.
+        own = np.asarray(stored["region"]) == label
+        order = order[~(own & (np.asarray(stored["crystal"]) > 0))[order]]
     offsets = np.asarray(stored["offsets"])
     spans = [slice(offsets[k], offsets[k + 1]) for k in order]
     result = dict(stored)

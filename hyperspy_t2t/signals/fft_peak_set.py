@@ -290,7 +290,8 @@ class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
             Relative error of the pixel size to reckon with, two standard deviations;
             0 for a trusted calibration.
         distortion_tolerance
-            The same of the anisotropy of the pixels and of shear in radians.
+            The same of the distortion, three standard deviations: half the difference
+            of the scales along x and y, and half the shear in radians.
         calibrate
             Label of a region whose best solution gives scale and distortion for all.
         joint
@@ -356,7 +357,14 @@ class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
         Empty if no pair of peaks fits any candidate. The list is ranked also where
         "none of these" is likelier, see `none_of_these`.
         """
-        return solutions_of(self._phases(), label, self._spots(label)[:, :2])
+        return solutions_of(self._phases(), label, self._g_of(label))
+
+    def _g_of(self, label: int) -> np.ndarray | None:
+        """(gx, gy) of the peaks of a region, None where a slice has no such columns."""
+        rows, names = self.region(label), self.columns
+        if not {"gx", "gy"} <= set(names):
+            return None
+        return rows[:, [names.index("gx"), names.index("gy")]]
 
     def best(self, label: int) -> PhaseSolution | None:
         """The first solution of a region, None if "none of these" is likelier."""
@@ -374,7 +382,7 @@ class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
         found = [self.best(label)]
         if found == [None]:
             return []
-        stored, g = self._phases(), self._spots(label)[:, :2]
+        stored, g = self._phases(), self._g_of(label)
         while more := solutions_of(stored, label, g, crystal=len(found)):
             found.append(more[0])
         return found

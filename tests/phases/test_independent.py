@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperspy_t2t.phases.independent import MIN_D, RegionSpots
+from hyperspy_t2t.phases.evidence import MIN_D
+from hyperspy_t2t.phases.independent import RegionSpots
 
 
 def spots(g, snr=100.0, std=0.005, **options) -> RegionSpots:
@@ -88,3 +89,15 @@ def test_weights_grow_with_the_logarithm_of_the_power() -> None:
     weight = region.weight
     assert (np.diff(weight) < 0).all() and weight.min() > 0
     assert weight[0] - weight[1] == pytest.approx(np.log(10), rel=0.01)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-9])
+def test_intensities_of_any_unit_replace_the_power_over_noise(unit: float) -> None:
+    """Under white noise they say the same; else their ratios are kept."""
+    g, snr = [[3, 1], [1, 4], [2, -2]], np.array([900.0, 400, 100])
+    white = spots(g, snr, intensity=unit * snr).model
+    np.testing.assert_allclose(white.snr, snr)
+    coloured = spots(g, snr, intensity=unit * np.array([9000.0, 500, 100])).model
+    np.testing.assert_allclose(coloured.snr[1:] / coloured.snr[0], [5 / 90, 1 / 90])
+    ratio = np.sort(coloured.snr / snr)
+    assert ratio[1] == pytest.approx(1)

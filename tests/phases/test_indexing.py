@@ -33,7 +33,7 @@ SEEN = 20.0
 
 @dataclass
 class Crystal:
-    """A crystal seen through a distorted image, with noise and uncertain intensities."""
+    """A crystal in a distorted image, with noise and uncertain intensities."""
 
     phase: CrystalPhase
     axis: tuple[int, int, int]
@@ -222,7 +222,7 @@ def test_a_zone_is_recognised_through_a_distorted_image(name, axis) -> None:
 )
 def test_the_true_phase_is_among_the_likely_ones(name, axis) -> None:
     seen = distorted(name, axis, seed=len(name) + sum(axis))
-    candidates = phases(*(one for one in RIVALS if one != name)) + [seen.phase]
+    candidates = [*phases(*(one for one in RIVALS if one != name)), seen.phase]
     region = index(seen.spots, candidates)
     chance = of_phase(region, len(candidates))
     assert chance.sum() == pytest.approx(1)
@@ -386,7 +386,9 @@ def on_zone(seen: Crystal, hkl, power: float) -> RegionSpots:
     return spots_at(plane @ np.linalg.inv(seen.stretch), power)
 
 
-def test_a_forbidden_reflection_is_explained_but_not_one_that_centring_forbids() -> None:
+def test_a_forbidden_reflection_is_explained_but_not_one_that_centring_forbids() -> (
+    None
+):
     """Si 002 is seen along [110] by double scattering; 001 and 1-10 can't be."""
     seen = distorted("Si diamond", (1, 1, 0), 3)
     candidates = phases("Si diamond", "Au fcc", "MgO rocksalt", "TiO2 rutile")

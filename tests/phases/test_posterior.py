@@ -43,9 +43,7 @@ def test_one_region_is_weight_times_the_density_of_its_distortion() -> None:
     one = Hypotheses(log_weight, parameters, covariance, none)
     for joint in (True, False):
         chance, rest = probabilities([one], IMAGE, joint=joint)[0]
-        np.testing.assert_allclose(
-            [*chance, rest], weight / weight.sum(), rtol=1e-6
-        )
+        np.testing.assert_allclose([*chance, rest], weight / weight.sum(), rtol=1e-6)
 
 
 weights = st.lists(st.floats(-3000, 3000), min_size=0, max_size=6)
@@ -84,7 +82,9 @@ def test_the_order_of_hypotheses_changes_nothing() -> None:
     spread = np.broadcast_to(COVARIANCE, (8, 3, 3))
     other = region([2.0, 1.0], [0.01, -0.02])
     order = rng.permutation(8)
-    plain = probabilities([Hypotheses(log_weight, parameters, spread, 1.0), other], IMAGE)
+    plain = probabilities(
+        [Hypotheses(log_weight, parameters, spread, 1.0), other], IMAGE
+    )
     moved = probabilities(
         [Hypotheses(log_weight[order], parameters[order], spread, 1.0), other], IMAGE
     )
@@ -92,35 +92,46 @@ def test_the_order_of_hypotheses_changes_nothing() -> None:
     np.testing.assert_allclose(moved[1][0], plain[1][0])
 
 
-def integrated(regions: list[Hypotheses]) -> list[np.ndarray]:
-    """Probabilities of regions that differ in ε alone, by sums over a fine grid of D₀.
-
-    The densities of a and b about zero are integrated in closed form.
-    """
+def joint_density(one: Hypotheses, k: int, other: Hypotheses, j: int) -> float:
+    """Of both distortions, integrated over that of the image: Gaussians of six."""
     image = np.diag(np.square(IMAGE.std))
-    grid = np.linspace(-0.3, 0.3, 12001)
-    prior = multivariate_normal.pdf(grid, 0, image[0, 0])
-    each = []
-    for one in regions:
-        rows = []
-        for k, weight in enumerate(np.exp(one.log_weight)):
-            total = np.zeros(len(grid))
-            for share, std in STRAIN:
-                around = np.diag(one.covariance[k]) + std**2
-                wide = around[1:] + np.diag(image)[1:]
-                total += (
-                    share
-                    * multivariate_normal.pdf(grid, one.parameters[k, 0], around[0])
-                    / (2 * np.pi * np.sqrt(wide.prod()))
+    at = np.concatenate([one.parameters[k], other.parameters[j]])
+    total = 0.0
+    for share, std in STRAIN:
+        for share_other, std_other in STRAIN:
+            spread = np.block([
+                [image + one.covariance[k] + std**2 * np.eye(3), image],
+                [image, image + other.covariance[j] + std_other**2 * np.eye(3)],
+            ])  # fmt: skip
+            density = multivariate_normal.pdf(at, np.zeros(6), spread)
+            total += share * share_other * density
+    return total
+
+
+def integrated(one: Hypotheses, other: Hypotheses) -> list[np.ndarray]:
+    """Exact probabilities of two regions that share the distortion; none is last."""
+    alone = [
+        np.exp(region.log_weight)
+        * sum(
+            share
+            * np.array([
+                multivariate_normal.pdf(
+                    at, np.zeros(3), np.diag(np.square(IMAGE.std) + std**2) + around
                 )
-            rows.append(weight * total)
-        each.append(np.vstack([*rows, np.full(len(grid), np.exp(one.none))]))
-    found = []
-    for k, one in enumerate(each):
-        others = np.prod([row.sum(axis=0) for j, row in enumerate(each) if j != k], 0)
-        weight = (one * others * prior).sum(axis=1)
-        found.append(weight / weight.sum())
-    return found
+                for at, around in zip(region.parameters, region.covariance, strict=True)
+            ])
+            for share, std in STRAIN
+        )
+        for region in (one, other)
+    ]  # fmt: skip
+    table = np.empty((len(alone[0]) + 1, len(alone[1]) + 1))
+    for k, weight in enumerate(np.exp(one.log_weight)):
+        for j, weight_other in enumerate(np.exp(other.log_weight)):
+            table[k, j] = weight * weight_other * joint_density(one, k, other, j)
+    table[:-1, -1] = alone[0] * np.exp(other.none)
+    table[-1, :-1] = alone[1] * np.exp(one.none)
+    table[-1, -1] = np.exp(one.none + other.none)
+    return [table.sum(axis=1) / table.sum(), table.sum(axis=0) / table.sum()]
 
 
 def test_a_region_that_says_nothing_changes_nothing() -> None:
@@ -129,6 +140,18 @@ def test_a_region_that_says_nothing_changes_nothing() -> None:
     hopeless = region([-500.0], [0.01])
     alone = probabilities([doubtful], IMAGE)[0]
     joint = probabilities([doubtful, hopeless], IMAGE)[0]
-    expected = integrated([doubtful, hopeless])[0]
-    np.testing.assert_allclose([*alone[0], alone[1]], expected, atol=0.02)
-    np.testing.assert_allclose([*joint[0], joint[1]], expected, atol=0.05)
+    expected = integrated(doubtful, hopeless)[0]
+    np.testing.assert_allclose([*alone[0], alone[1]], expected, atol=1e-3)
+    np.testing.assert_allclose([*joint[0], joint[1]], expected, atol=0.1)
+
+
+@pytest.mark.parametrize("weight", [-13.0, -11.0, -9.0])
+def test_two_regions_as_integrated_over_the_distortion(weight: float) -> None:
+    regions = [
+        region([weight, weight], [0.03, -0.03]),
+        region([weight - 1, weight - 1], [0.031, -0.01]),
+    ]
+    for (chance, none), true in zip(
+        probabilities(regions, IMAGE), integrated(*regions), strict=True
+    ):
+        np.testing.assert_allclose([*chance, none], true, atol=0.2)

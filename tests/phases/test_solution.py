@@ -29,8 +29,12 @@ def solution(name: str, axis: tuple, degrees: float) -> PhaseSolution:
         distortion=np.diag([1.05, 1.01]),
         hkl=np.zeros((4, 3), int),
         matched=np.array([True, True, False, True]),
+        probability=0.62,
         score=0.87,
+        share=0.87,
         residual=0.012,
+        residuals=np.array([0.01, 0.012, np.nan, 0.014]),
+        covariance=1e-6 * np.diag([4.0, 1.0, 1.0]),
     )
 
 

@@ -91,6 +91,30 @@ BAD = {
         lambda c: c.peaks.index_phases("Si", scale_tolerance=10),
         ValueError, "scale_tolerance as a fraction from 0 to 0.5, got 10",
     ),
+    "distortion_tolerance": (
+        lambda c: c.peaks.index_phases("Si", distortion_tolerance=0.5),
+        ValueError, "distortion_tolerance as a fraction from 0 to 0.5, got 0.5",
+    ),
+    "distortion_tolerance not a number": (
+        lambda c: c.peaks.index_phases("Si", distortion_tolerance=np.nan),
+        ValueError, "distortion_tolerance as a fraction from 0 to 0.5, got nan",
+    ),
+    "calibrate": (
+        lambda c: c.peaks.index_phases("Si", calibrate=9),
+        KeyError, r"region label among \[1, 2\], got 9",
+    ),
+    "solutions of an unknown region": (
+        lambda c: c.indexed.none_of_these(7),
+        KeyError, r"region label among \[1, 2\], got 7",
+    ),
+    "relations of an unknown region": (
+        lambda c: c.indexed.relations(1, 7),
+        KeyError, r"region label among \[1, 2\], got 7",
+    ),
+    "solutions before phases": (
+        lambda c: c.peaks.best(1),
+        ValueError, r"without phases.*peaks.index_phases",
+    ),
     "g beyond Nyquist": (
         lambda c: c.indexed.gpa(g_vectors=[[13, 0], [0, 3]]),
         ValueError, r"Nyquist limit of ±12.5 and ±12.5 1/nm.*Check their unit",

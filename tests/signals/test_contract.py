@@ -2,12 +2,18 @@
 # License v3.0 or later; see LICENSE.
 """Calls as a user writes them, and what a best match is worth."""
 
+import re
+import warnings
+from types import SimpleNamespace
+
 import ase.io
 import numpy as np
 import pytest
 
 from hyperspy_t2t.data import Region, scene, synthetic_micrograph
+from hyperspy_t2t.phases.library import library_phase
 from hyperspy_t2t.signals import SegmentedImage
+from hyperspy_t2t.signals._indexing import warn_of_doubts
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +44,37 @@ def test_lammps_keeps_the_elements(gallium_arsenide, tmp_path):
     assert np.all(low >= -1e-6) and np.all(high <= np.diag(read.cell) + 1e-6)
 
 
-def test_a_wrong_phase_is_unknown_or_said_to_be_poor():
-    peaks = scene("single_crystal", shape=(256, 256)).segment().find_peaks()
-    assert peaks.index_phases(["W"]).best(1) is None
-    poor = peaks.index_phases(["Si"])
-    assert poor.best(1).score > 0.5
-    with pytest.warns(UserWarning, match="Poor matches.*region 1"):
-        peaks.index_phases(["Al", "Au", "Ag", "Cu"], min_score=0.0)
+def test_a_wrong_phase_is_unknown():
+    peaks = scene("single_crystal", shape=(256, 256), dose=50).segment().find_peaks()
+    with pytest.warns(UserWarning, match=r"candidate.*: region 1"):
+        assert peaks.index_phases(["W"]).best(1) is None
+    right = peaks.index_phases(["Si"])
+    assert right.best(1).score > 0.9
+    assert right.none_of_these(1) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("none", "score", "said"),
+    [
+        (0.02, 0.9, []),
+        (0.02, 0.2, ["Poor matches.*region 4: Si diamond, score 0.20"]),
+        (0.12, 0.9, [r"none of the candidates: region 4 \(12%\)"]),
+        (0.3, 0.2, [r"none of the candidates: region 4 \(30%\)", "Poor matches"]),
+        # Who reads "none of these" is not told how well the others fit.
+        (0.8, 0.2, [r"none of the candidates: region 4 \(80%\)"]),
+    ],
+)
+def test_doubts_are_said(none, score, said):
+    solution = SimpleNamespace(phase=1, score=score)
+    region = SimpleNamespace(solutions=[solution], none=none, further=[])
+    phases = [library_phase("Ge diamond"), library_phase("Si diamond")]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_doubts(phases, {4: region})
+    messages = [str(one.message) for one in caught]
+    assert len(messages) == len(said)
+    for message, pattern in zip(messages, said, strict=True):
+        assert re.search(pattern, message)
 
 
 def test_a_strain_step_inside_one_region_is_not_noise():

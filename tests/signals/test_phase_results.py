@@ -336,7 +336,9 @@ def test_regions_without_a_phase(wurtzite):
     for rank in (-1, count):
         with pytest.raises(IndexError, match=f"below {count}.*got {rank}"):
             wurtzite.eager.plot(1, rank)
-    none = wurtzite.eager.index_phases("W", min_score=0.9)
+    with pytest.warns(UserWarning, match="candidate"):
+        none = wurtzite.eager.index_phases("W")
+    assert (none.phase_map().data == 0).all()
     assert np.isnan(none.orientation_map().data).all()
     assert none.to_crystal_map().phases.names == ["not_indexed"]
     with pytest.raises(ValueError, match="region with a phase, got none"):
