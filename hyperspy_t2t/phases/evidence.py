@@ -84,7 +84,7 @@ class SpotModel:
     def log_power(self) -> Array:
         """ln(power over noise), at least at the threshold, shape (n,).
 
-        In an image with hardly any noise, `DYNAMIC_RANGE` below the strongest spot takes
+        In an image with hardly any noise `DYNAMIC_RANGE` below the strongest takes
         the place of noise; the faintest are then below the threshold.
         """
         value = np.maximum(np.log(np.maximum(self.snr, 1e-9)), THRESHOLD)

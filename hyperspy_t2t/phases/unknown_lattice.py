@@ -73,8 +73,8 @@ def _best_lattice(g, std, log_power, foreign, explained, scalars, bases):
         for two in range(one + 1, len(chosen)):
             pair = np.ascontiguousarray(np.stack((g[chosen[one]], g[chosen[two]])))
             for k in range(len(bases)):
-                basis, determinant = _fitted(np.ascontiguousarray(bases[k]) @ pair, g, std, node, used,
-                                             scalars[2])  # fmt: skip
+                basis = np.ascontiguousarray(bases[k]) @ pair
+                basis, determinant = _fitted(basis, g, std, node, used, scalars[2])
                 if determinant <= 0:
                     continue
                 value = _positions(basis, g, std, foreign, explained, node, used)

@@ -474,7 +474,8 @@ def _check_fractions(**values: float) -> None:
     for name, value in values.items():
         if not 0 <= value < 0.5:
             raise ValueError(
-                f"Expected {name} as a fraction from 0 to 0.5, got {value}. 0.05 is 5 %."
+                f"Expected {name} as a fraction from 0 to 0.5, got {value}. "
+                "0.05 is 5 %."
             )
 
 
