@@ -208,11 +208,15 @@ def test_wrong_candidates_are_none_of_these(peaks_of, name: str, candidates: lis
 
 @pytest.mark.realdata
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("candidates", [["Mo", "S"], ["Bi", "Te"], ["Si"]])
-def test_the_unknown_layered_crystal_gets_a_ranking(peaks_of, candidates: list[str]):
+@pytest.mark.parametrize(
+    ("candidates", "fewest"), [(["Mo", "S"], 2), (["Bi", "Te"], 2), (["Si"], 1)]
+)
+def test_the_unknown_layered_crystal_gets_a_ranking(
+    peaks_of, candidates: list[str], fewest: int
+):
     peaks = peaks_of("layered crystal").index_phases(candidates)
     solutions = peaks.solutions(1)
-    assert len(solutions) >= 2
+    assert len(solutions) >= fewest
     assert all(set(s.crystal.elements) <= set(candidates) for s in solutions)
     # By phases, then by zone axes: the first of all is the likeliest.
     assert solutions[0].probability == max(s.probability for s in solutions)

@@ -73,8 +73,8 @@ def _best_lattice(g, std, log_power, foreign, explained, scalars, bases):
         for two in range(one + 1, len(chosen)):
             pair = np.ascontiguousarray(np.stack((g[chosen[one]], g[chosen[two]])))
             for k in range(len(bases)):
-                basis = np.ascontiguousarray(bases[k]) @ pair
-                basis, determinant = _fitted(basis, g, std, node, used, scalars[2])
+                start = np.ascontiguousarray(bases[k]) @ pair
+                basis, determinant = _fitted(start, g, std, node, used, scalars[2])
                 if determinant <= 0:
                     continue
                 value = _positions(basis, g, std, foreign, explained, node, used)
@@ -106,7 +106,7 @@ def _fitted(basis, g, std, node, used, furthest):
                 right += np.outer(node[i], g[i]) / square
         if used.sum() < 3:
             return basis, 0.0
-        basis = np.linalg.solve(normal, right)
+        basis = np.ascontiguousarray(np.linalg.solve(normal, right))
     return basis, np.linalg.det(normal)
 
 

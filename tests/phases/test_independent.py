@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperspy_t2t.phases.evidence import MIN_D
 from hyperspy_t2t.phases.independent import RegionSpots
+from hyperspy_t2t.phases.reflections import MIN_D
 
 
 def spots(g, snr=100.0, std=0.005, **options) -> RegionSpots:

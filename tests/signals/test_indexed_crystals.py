@@ -229,11 +229,13 @@ def test_who_chooses_a_solution_says_it_is_one_of_these(half_known):
     assert repr(chosen.best(2)) == repr(half_known.peaks.best(2))
 
 
-def test_choosing_keeps_the_further_crystals(twin):
+def test_another_choice_drops_the_crystals_found_beside_the_first(twin):
+    assert len(twin.crystals(1)) == 2
+    kept = twin.choose(1, 0).crystals(1)
+    assert [s.share for s in kept] == [s.share for s in twin.crystals(1)]
     chosen = twin.choose(1, 1)
-    assert [s.share for s in chosen.crystals(1)[1:]] == [
-        s.share for s in twin.crystals(1)[1:]
-    ]
+    assert len(chosen.crystals(1)) == 1 and chosen.relations(1) == []
+    assert repr(chosen.best(1)) == repr(twin.solutions(1)[1])
 
 
 @pytest.fixture(scope="module")
