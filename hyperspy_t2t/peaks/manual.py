@@ -49,7 +49,17 @@ def noise_density(
     pixel_size: tuple[float, float],
     g_vectors: Array,
 ) -> float:
-    """Power density of a region's noise at the length of some g, the largest of them.
+    """Largest of :func:`noise_densities`."""
+    return float(noise_densities(image, mask, pixel_size, g_vectors).max())
+
+
+def noise_densities(
+    image: Array,
+    mask: npt.NDArray[np.bool_],
+    pixel_size: tuple[float, float],
+    g_vectors: Array,
+) -> Array:
+    """Power density of a region's noise at the length of each g.
 
     Parameters
     ----------
@@ -62,17 +72,17 @@ def noise_density(
 
     Returns
     -------
-    float
-        In squared grey levels times nm²: noise of variance σ² per pixel has σ² times
-        the area of a pixel.
+    ndarray
+        In squared grey levels times nm², shape (n,): noise of variance σ² per pixel
+        has σ² times the area of a pixel.
     """
     window = region_window(mask, pixel_size=pixel_size)
     prepared = prepare(image, window)
     if prepared is None:
-        return 0.0
+        return np.zeros(len(g_vectors))
     spectrum = region_spectrum(prepared[0], window, pixel_size)
     # Around a strong spot its own leakage hides the noise: the ring tells more.
     step, rings = ring_floor(spectrum)
     length = np.linalg.norm(g_vectors, axis=1)
     floors = np.interp(length, np.arange(len(rings)) * step, rings)
-    return float(floors.max() * np.prod(pixel_size))
+    return floors * np.prod(pixel_size)

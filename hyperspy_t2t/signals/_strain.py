@@ -4,17 +4,21 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid, image_grid, nanometres_per_unit
 from hyperspy_t2t.frames import check_convention
-from hyperspy_t2t.peaks.manual import noise_density
+from hyperspy_t2t.peaks.manual import noise_densities
+from hyperspy_t2t.peaks.relations import Relation
+from hyperspy_t2t.peaks.spots import SPOT_COLUMNS
 from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import as_dask, small_or_dask, user_level
 from hyperspy_t2t.signals._provenance import processing
+from hyperspy_t2t.signals._reference import Box, reference_box
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.strain.continuation import (
     core,
@@ -40,9 +44,10 @@ from hyperspy_t2t.strain.setup import (
     noise_amplitude,
     shares,
 )
+from hyperspy_t2t.strain.useful_g import further_g_vectors
 
-Box = tuple[float, float, float, float]
 COMPONENTS = ("exx", "eyy", "exy", "rotation")
+_RELATION = SPOT_COLUMNS.index("relation")
 
 
 def gpa_by_hand(
@@ -51,13 +56,13 @@ def gpa_by_hand(
     """StrainMap of a micrograph without regions."""
     check_convention(convention)
     grid = image_grid(micrograph)
-    pair = _given_g(g_vectors)
-    if pair is None:
+    given_g = _given_g(g_vectors)
+    if given_g is None:
         raise ValueError(
-            "Expected two g-vectors (gx, gy) in 1/nm, got 'auto', which needs peaks: "
-            "use s.segment().find_peaks().gpa()."
+            "Expected two or more g-vectors (gx, gy) in 1/nm, got "
+            f"{g_vectors!r}, which needs peaks: use s.segment().find_peaks().gpa()."
         )
-    check_g_vectors(pair, grid)
+    check_g_vectors(given_g, grid)
     labels = np.ones(grid.shape, np.int32)
     if micrograph._lazy:
         import dask.array as da
@@ -67,12 +72,13 @@ def gpa_by_hand(
     box = None
     if reference is not None:
         box = reference_box(reference, grid, _units_of(micrograph))
-    domain = Domain(1, (1,), pair, "chosen by the user")
-    shortest = np.linalg.norm(pair, axis=1).min()
+    domain = Domain(1, (1,), given_g, "chosen by the user")
+    shortest = np.linalg.norm(given_g, axis=1).min()
     automatic = 1 / (2 * np.pi * NARROWEST * shortest)
-    sigma = _resolution(resolution, min(automatic, resolution_limits(pair, grid)[1]))
+    coarsest = resolution_limits(given_g, grid)[1]
+    sigma = _resolution(resolution, min(automatic, coarsest))
     given = {
-        "g_vectors": pair,
+        "g_vectors": given_g,
         "reference": "whole image" if box is None else np.array(box),
         "resolution": sigma,
         "convention": convention,
@@ -105,24 +111,38 @@ def gpa_of_peaks(
             "Check peaks.plot(label), or find weaker peaks with a larger "
             "false_alarms in find_peaks."
         )
-    pair = _given_g(g_vectors)
-    if pair is not None:
-        check_g_vectors(pair, source.grid)
+    given_g = _given_g(g_vectors)
+    if given_g is not None:
+        check_g_vectors(given_g, source.grid)
+    pair = None if given_g is None else given_g[:2]
     label, box = _reference(reference, regions, source, pair)
-    domains = choose_domains(regions, reference=label, g_vectors=pair)
+    domains = choose_domains(regions, reference=label, g_vectors=given_g)
     if not domains:
         raise ValueError("Expected two peaks in different directions, got none.")
     setups = [
         (domain, _resolution(resolution, _automatic(domain, regions, source)))
         for domain in domains
     ]
+    if isinstance(g_vectors, str) and g_vectors == "all":
+        setups = [
+            (_with_further_g(domain, sigma, regions, source.grid), sigma)
+            for domain, sigma in setups
+        ]
     given = {
         "reference": reference if isinstance(reference, (str, int)) else str(reference),
-        "g_vectors": "auto" if pair is None else pair,
+        "g_vectors": g_vectors if given_g is None else given_g,
         "resolution": resolution,
         "convention": convention,
     }
     return _strain_map(peaks, source, setups, box, convention, given)
+
+
+def _with_further_g(
+    domain: Domain, sigma: float, regions: dict, grid: ImageGrid
+) -> Domain:
+    """The domain with all g of its reference that are of use."""
+    further = further_g_vectors(regions[domain.reference], domain.pair, grid, sigma)
+    return replace(domain, g_vectors=np.concatenate([domain.pair, further]))
 
 
 def _automatic(domain: Domain, regions: dict, source: Source) -> float:
@@ -152,18 +172,19 @@ def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
                 (part.start == 0) + (part.stop == size)
                 for part, size in zip(box, source.grid.shape, strict=True)
             ),
+            own=np.isin(rows[:, _RELATION], (Relation.NONE, Relation.HARMONIC)),
         )
     return regions
 
 
 def _given_g(g_vectors: Any) -> np.ndarray | None:
-    """The g-vectors of the user, None for "auto"."""
+    """The g-vectors of the user, None for "auto" and "all"."""
     if not isinstance(g_vectors, str):
         return np.asarray(g_vectors, float)
-    if g_vectors != "auto":
+    if g_vectors not in ("auto", "all"):
         raise ValueError(
-            "Expected g_vectors as 'auto' or two frequencies (gx, gy) in 1/nm, got "
-            f"{g_vectors!r}."
+            "Expected g_vectors as 'auto', 'all' or two or more frequencies (gx, gy) "
+            f"in 1/nm, got {g_vectors!r}."
         )
     return None
 
@@ -172,40 +193,6 @@ def _units_of(signal: Any) -> tuple[float, float]:
     """Length in nm of the units of the x and y axes."""
     x_axis, y_axis = signal.axes_manager.signal_axes
     return nanometres_per_unit(x_axis.units), nanometres_per_unit(y_axis.units)
-
-
-def reference_box(
-    reference: Any, grid: ImageGrid, units: tuple[float, float] = (1.0, 1.0)
-) -> Box:
-    """(left, top, right, bottom) in nm of a ROI or four numbers, within the image.
-
-    Four numbers are in nm, a ROI is in the units of the (x, y) axes, `units` nm each.
-    """
-    box: tuple = ()
-    if all(hasattr(reference, side) for side in ("left", "top", "right", "bottom")):
-        box = (reference.left, reference.top, reference.right, reference.bottom)
-        box = tuple(side * unit for side, unit in zip(box, 2 * units, strict=True))
-    elif not isinstance(reference, str):
-        box = tuple(np.ravel(np.asarray(reference, float)))
-    if len(box) != 4:
-        raise ValueError(
-            "Expected the reference as a region label, an hs.roi.RectangularROI or "
-            f"(left, top, right, bottom) in nm, got {reference!r}."
-        )
-    left, top, right, bottom = (float(side) for side in box)
-    corner = grid.to_nm(grid.shape[0] - 1, grid.shape[1] - 1)
-    inside = (
-        grid.origin[1] <= left < right <= corner[0] + grid.pixel_size[1]
-        and grid.origin[0] <= top < bottom <= corner[1] + grid.pixel_size[0]
-    )
-    if not inside:
-        raise ValueError(
-            f"Expected a reference within the image, x from {grid.origin[1]:.4g} to "
-            f"{corner[0]:.4g} nm and y from {grid.origin[0]:.4g} to {corner[1]:.4g} "
-            f"nm; got left={left:g}, top={top:g}, right={right:g}, bottom={bottom:g} "
-            "nm."
-        )
-    return left, top, right, bottom
 
 
 def _reference(
@@ -318,8 +305,9 @@ def _measured_domains(
     noisy: list[int] = []
     for number, (domain, sigma) in enumerate(setups):
         own_box = box if number == 0 else None
-        field = measure_domain(source, domain, sigma, own_box)
-        limit = faintest(source, domain, sigma, field, own_box)
+        noise = noise_of(source, domain, own_box)
+        field = measure_domain(source, domain, sigma, own_box, noise)
+        limit = faintest(noise[:2], sigma, field)
         if number > 0 and limit >= 1:
             noisy.extend(domain.members)
             continue
@@ -337,9 +325,12 @@ def _measured_domains(
 
 
 def measure_domain(
-    source: Source, domain: Domain, sigma: float, box: Box | None
+    source: Source, domain: Domain, sigma: float, box: Box | None, noise: np.ndarray
 ) -> PhaseField:
-    """Phase field of one domain; its reference is its region, cut by a box."""
+    """Phase field of one domain; its reference is its region, cut by a box.
+
+    `noise` is the power density of the noise at each g, see :func:`noise_of`.
+    """
     check_resolution(sigma, domain.g_vectors, source.grid)
     coarse = coarse_grid(source.grid, sigma)
     labels = coarse_labels(source, coarse)
@@ -356,24 +347,27 @@ def measure_domain(
         resolution=sigma,
         reference=core(reference),
         inside=np.isin(labels, domain.members),
+        noise=noise,
     )
 
 
-def faintest(
-    source: Source, domain: Domain, sigma: float, field: PhaseField, box: Box | None
-) -> float:
-    """Relative amplitude of fringes below which strain is not trusted.
-
-    Three times the noise of the reference, or what leaks from neighbouring spots.
-    """
+def noise_of(source: Source, domain: Domain, box: Box | None) -> np.ndarray:
+    """Power density of the noise of the reference at each g, shape (n,)."""
     frame = source.boxes()[domain.reference]
     if box is not None:
         frame = _box_pixels(box, source.grid)
     region = source.region(domain.reference, frame)
-    density = noise_density(
+    return noise_densities(
         region.image, region.mask, region.grid.pixel_size, domain.g_vectors
     )
-    return max(FAINTEST, 3 * noise_amplitude(density, sigma) / field.typical)
+
+
+def faintest(noise: np.ndarray, sigma: float, field: PhaseField) -> float:
+    """Relative amplitude of fringes below which strain is not trusted.
+
+    Three times the noise of the reference, or what leaks from neighbouring spots.
+    """
+    return max(FAINTEST, 3 * noise_amplitude(noise.max(), sigma) / field.typical)
 
 
 def _say_where_unknown(

@@ -427,7 +427,10 @@ class FFTPeakSet(FlatTable, PhaseResults, Signal1D):
             "auto", the label of a region, an ``hs.roi.RectangularROI`` or (left, top,
             right, bottom) in nm.
         g_vectors
-            "auto" or two frequencies (gx, gy) in 1/nm, shape (2, 2).
+            "auto", the best pair of the reference; "all", this pair and its other spots
+            that are of use, which lowers the noise; or two or more frequencies (gx, gy)
+            in 1/nm, shape (n, 2): the first two, not parallel and strong, carry the
+            phase, all measure strain.
         resolution
             Standard deviation in nm of the Gaussian that averages the phases.
         convention

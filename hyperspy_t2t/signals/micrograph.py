@@ -197,7 +197,8 @@ class Micrograph(PixelCompanions, Signal2D):
         Parameters
         ----------
         g_vectors
-            Two frequencies (gx, gy) in 1/nm, shape (2, 2).
+            Two or more frequencies (gx, gy) in 1/nm, shape (n, 2); the first two, not
+            parallel and strong, carry the phase, all measure strain.
         reference
             Where the lattice is unstrained: an ``hs.roi.RectangularROI`` or (left,
             top, right, bottom) in nm; by default the whole image.

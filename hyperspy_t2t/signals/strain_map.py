@@ -87,7 +87,7 @@ class StrainMap(PixelCompanions, Signal2D):
 
     @property
     def g_vectors(self) -> np.ndarray:
-        """The two frequencies (gx, gy) in 1/nm, refined on the reference."""
+        """The frequencies (gx, gy) in 1/nm, refined on the reference, (n, 2)."""
         return np.asarray(self.metadata.Strain.g_vectors)
 
     @property

@@ -9,8 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.frames import Convention
 from hyperspy_t2t.strain.continuation import linear_continuation, nearest_known
 from hyperspy_t2t.strain.demodulation import local_spectrum
+from hyperspy_t2t.strain.least_squares import (
+    agreeing,
+    displacement_correction,
+    fitted_gradient,
+    gradient_covariance,
+    inverse_noise,
+    predicted_slopes,
+    reference_vectors,
+    residual_density,
+    slope_weight,
+)
+from hyperspy_t2t.strain.uncertainty import component_std
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -20,23 +33,27 @@ _WHOLE = 0.977
 
 @dataclass(frozen=True)
 class PhaseField:
-    """What two g measure of a lattice, on a coarse grid.
+    """What two or more g measure of a lattice, on a coarse grid.
 
     Parameters
     ----------
     grid
         The coarse grid, shape (ny, nx).
     g_vectors
-        g of the reference, refined, in 1/nm, shape (2, 2).
+        g of the reference, refined, in 1/nm, shape (n, 2).
     displacement
         u at image positions in nm, shape (2, ny, nx), zero on average in the
         reference.
     gradient
         β[i, j] = ∂u_i/∂r_j, shape (2, 2, ny, nx).
     amplitude
-        Amplitude of the weaker of the two fringes relative to the reference.
+        Amplitude of the weaker of the first two fringes relative to the reference.
     typical
-        |z| of the weaker fringes in the reference, in grey levels.
+        |z| of these fringes in the reference, in grey levels.
+    covariance
+        Of β[i, j] with β[m, l] by the noise, shape (2, 2, 2, 2, ny, nx) in the order
+        i, j, m, l; NaN where the noise is not known. The error of the mean over the
+        reference is not part of it.
     """
 
     grid: ImageGrid
@@ -45,6 +62,11 @@ class PhaseField:
     gradient: Array
     amplitude: Array
     typical: float
+    covariance: Array
+
+    def std(self, convention: Convention = "reference") -> Array:
+        """Standard error of exx, eyy, exy and rotation, shape (4, ny, nx)."""
+        return component_std(self.gradient, self.covariance, convention=convention)
 
 
 def phase_field(
@@ -55,28 +77,45 @@ def phase_field(
     resolution: float,
     reference: Mask,
     inside: Mask,
+    noise: Array | None = None,
+    correlation: Array | None = None,
 ) -> PhaseField:
     """Displacement relative to the lattice of a reference.
 
-    The phase of the local component at g is φ₀ − 2π g·u. Its gradient follows
+    The phase of the local component z at g is φ₀ − 2π g·u. Its gradient follows
     from the complex field without unwrapping and without finite differences; its
-    mean over the reference corrects g; two g are inverted for ∂u/∂r. Where the image
-    border cuts the Gaussian, phase and gradient belong to its centre of weight. Within
-    two standard deviations of the border neighbouring spots leak in: gradient and
-    amplitude there are those of the nearest place further inside, and the displacement
-    continues along that gradient.
+    mean over the reference corrects g. Two g are inverted for β = ∂u/∂r, more by least
+    squares, β = −(Σ w g gᵀ)⁻¹ Σ w g (∇φ)ᵀ / 2π, with w the inverse variance of the
+    slope by noise, which goes with 1/|z|². The first two g carry the unwrapped phase.
+    Others improve the displacement where their phase is within π/2 of what these say,
+    and both it and β only where their spots are within the Fourier mask
+    (:func:`~hyperspy_t2t.strain.least_squares.agreeing`).
+
+    Where the image border cuts the Gaussian, phase and gradient belong to its centre
+    of weight. Within two standard deviations of the border neighbouring spots leak in:
+    gradient and amplitude there are those of the nearest place further inside, and the
+    displacement continues along that gradient.
 
     Parameters
     ----------
     image, grid
         The micrograph, numpy or dask, and its pixels in nm.
     g_vectors
-        Two frequencies in 1/nm, shape (2, 2), to within the Fourier mask.
+        Frequencies in 1/nm, shape (n, 2), n ≥ 2, to within the Fourier mask; the
+        first two not parallel and strong.
     resolution
         Standard deviation in nm of the Gaussian average.
     reference, inside
         Where the reference is and where the lattice is, on the coarse grid of
         ``coarse_grid(grid, resolution)``.
+    noise
+        Power density of the noise at each g in squared grey levels times nm², shape
+        (n,). By default the same for all, as large as the residuals of the fit in
+        the reference; two g leave none, then it is not known.
+    correlation
+        Of the noise of the phases of all g, shape (n, n), see
+        :func:`hyperspy_t2t.strain.counting_noise.phase_correlation`; by default none,
+        as for white noise.
 
     Raises
     ------
@@ -89,8 +128,9 @@ def phase_field(
     https://doi.org/10.1016/S0304-3991(98)00035-7
     """
     check_g_vectors(g_vectors, grid)
+    g_vectors = np.asarray(g_vectors, float)
     local = local_spectrum(image, grid, g_vectors, sigma=resolution)
-    amplitude = local.amplitude
+    amplitude = local.amplitude[:2]
     weight = np.where(reference, (amplitude**2).min(axis=0), 0.0)
     if not weight.any():
         raise ValueError(
@@ -100,24 +140,53 @@ def phase_field(
     weight /= weight.sum()
     shift, stretch = _centres_of_weight(grid, local.grid, resolution)
     slope = local.phase_gradient / stretch
-    refined_slope = (slope * weight).sum(axis=(2, 3))
-    refined = g_vectors + refined_slope / (2 * np.pi)
-    gradient = -np.einsum(
-        "ik,kjyx->ijyx",
-        np.linalg.inv(refined),
-        slope - refined_slope[:, :, None, None],
-    ) / (2 * np.pi)
+    mean_slope = (slope[:2] * weight).sum(axis=(2, 3))
+    refined = g_vectors[:2] + mean_slope / (2 * np.pi)
     phase_shift = (slope * shift).sum(axis=1)
     component = local.component * np.exp(-1j * phase_shift)
     seen = _away_from_border(local.coverage)
     known = inside & seen if (inside & seen).any() else inside
-    phase = _phases(component, local.grid, refined_slope, slope, known)
-    displacement = -np.einsum("ik,kyx->iyx", np.linalg.inv(refined), phase)
-    displacement /= 2 * np.pi
-    # Zero in the reference, up to a vector of the lattice the two g span.
+    gradient, displacement = _of_pair(
+        component[:2], local.grid, refined, mean_slope, slope[:2], known
+    )
+    trust = inverse_noise(local.amplitude, noise, resolution)
+    if len(g_vectors) > 2:
+        clean = weight * seen if (weight * seen).any() else weight
+        further = g_vectors[2:]
+        lattice = further @ np.linalg.solve(g_vectors[:2], refined)
+        agrees = agreeing(further, lattice, slope[2:], gradient, resolution)
+        trust[2:] *= agrees
+        others = reference_vectors(
+            further, lattice, slope[2:], gradient, trust[2:] * clean
+        )
+        refined = np.concatenate([refined, others])
+        mean_slope = 2 * np.pi * (refined - g_vectors)
+        expected = predicted_slopes(refined, mean_slope, gradient)
+        gradient = fitted_gradient(
+            refined,
+            slope_weight(trust, expected, resolution),
+            slope - mean_slope[:, :, None, None],
+            correlation,
+        )
+        displacement += displacement_correction(
+            _without_ramp(component, local.grid, mean_slope),
+            refined,
+            trust,
+            displacement,
+            clean,
+            correlation,
+        )
+        displacement = linear_continuation(displacement, gradient, local.grid, known)
+    # Zero in the reference, up to a vector of the lattice the first two g span.
     displacement -= (displacement * weight).sum(axis=(1, 2))[:, None, None]
     typical = (amplitude * weight).sum(axis=(1, 2))
     relative = (amplitude / typical[:, None, None]).min(axis=0)
+    predicted = predicted_slopes(refined, mean_slope, gradient)
+    if noise is None:
+        of_slopes = slope_weight(trust, predicted, resolution)
+        residual = slope - predicted
+        trust /= residual_density(of_slopes, residual, weight * seen, resolution)
+    covariance = gradient_covariance(refined, trust, predicted, resolution, correlation)
     nearest = nearest_known(seen)
     return PhaseField(
         local.grid,
@@ -126,7 +195,27 @@ def phase_field(
         gradient[(..., *nearest)],
         relative[nearest],
         float(typical.min()),
+        covariance[(..., *nearest)],
     )
+
+
+def _of_pair(
+    component: npt.NDArray[np.complexfloating],
+    grid: ImageGrid,
+    refined: Array,
+    mean_slope: Array,
+    slope: Array,
+    known: Mask,
+) -> tuple[Array, Array]:
+    """∂u/∂r and u of two g; arguments as for :func:`_phases`."""
+    inverse = np.linalg.inv(refined)
+    gradient = -np.einsum(
+        "ik,kjyx->ijyx", inverse, slope - mean_slope[:, :, None, None]
+    ) / (2 * np.pi)
+    phase = _phases(component, grid, mean_slope, slope, known)
+    displacement = -np.einsum("ik,kyx->iyx", inverse, phase)
+    displacement /= 2 * np.pi
+    return gradient, displacement
 
 
 def _away_from_border(coverage: Array) -> Mask:
@@ -171,11 +260,11 @@ def _centres_of_weight(
 
 
 def check_g_vectors(g_vectors: Array, grid: ImageGrid) -> None:
-    """Raise a ValueError unless there are two independent g below Nyquist."""
+    """Raise a ValueError unless all g are below Nyquist, the first two independent."""
     g_vectors = np.asarray(g_vectors, float)
-    if g_vectors.shape != (2, 2):
+    if g_vectors.ndim != 2 or g_vectors.shape[1] != 2 or len(g_vectors) < 2:
         raise ValueError(
-            "Expected two g-vectors (gx, gy) in 1/nm, shape (2, 2), got shape "
+            "Expected two or more g-vectors (gx, gy) in 1/nm, shape (n, 2), got shape "
             f"{g_vectors.shape}."
         )
     if not np.isfinite(g_vectors).all():
@@ -189,11 +278,22 @@ def check_g_vectors(g_vectors: Array, grid: ImageGrid) -> None:
         )
     length = np.linalg.norm(g_vectors, axis=1)
     if np.any(length == 0) or (
-        abs(np.linalg.det(g_vectors)) < 0.1 * length[0] * length[1]
+        abs(np.linalg.det(g_vectors[:2])) < 0.1 * length[0] * length[1]
     ):
         raise ValueError(
             "Expected two g-vectors more than 6° apart, got "
-            f"{g_vectors.tolist()} 1/nm. Choose two that are not parallel."
+            f"{g_vectors.tolist()} 1/nm. Choose two that are not parallel and give "
+            "them first."
+        )
+    i, j = np.triu_indices(len(g_vectors), 1)
+    apart = np.minimum(
+        np.linalg.norm(g_vectors[i] - g_vectors[j], axis=1),
+        np.linalg.norm(g_vectors[i] + g_vectors[j], axis=1),
+    )
+    if np.any(apart < 0.1 * length.min()):
+        raise ValueError(
+            "Expected different g-vectors, without −g of another, got "
+            f"{g_vectors.tolist()} 1/nm. Leave out those that are given twice."
         )
 
 
@@ -238,9 +338,7 @@ def _phases(
     """
     from skimage.restoration import unwrap_phase
 
-    position = grid.to_nm(*np.indices(grid.shape)) - grid.to_nm(0, 0)
-    ramps = np.moveaxis(position @ mean_slope.T, -1, 0)
-    wrapped = np.angle(component * np.exp(-1j * ramps))
+    wrapped = np.angle(_without_ramp(component, grid, mean_slope))
     if inside.all():
         return np.stack([unwrap_phase(phase) for phase in wrapped])
     phases = np.stack(
@@ -252,3 +350,12 @@ def _phases(
     return linear_continuation(
         phases, slope - mean_slope[:, :, None, None], grid, inside
     )
+
+
+def _without_ramp(
+    component: npt.NDArray[np.complexfloating], grid: ImageGrid, mean_slope: Array
+) -> npt.NDArray[np.complexfloating]:
+    """The field without the phase that the mean slope gives, zero at the corner."""
+    position = grid.to_nm(*np.indices(grid.shape)) - grid.to_nm(0, 0)
+    ramps = np.moveaxis(position @ mean_slope.T, -1, 0)
+    return component * np.exp(-1j * ramps)

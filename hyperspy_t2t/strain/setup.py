@@ -39,6 +39,9 @@ class RegionSpots:
         In nm².
     sides
         How many of the four sides of the image the region reaches.
+    own
+        Whether each spot is of the lattice and no satellite or sum of others, shape
+        (n,); by default all are.
     """
 
     g: Array
@@ -48,6 +51,7 @@ class RegionSpots:
     scale: float
     area: float
     sides: int
+    own: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Domain:
     members
         Labels of all regions of the domain.
     g_vectors
-        Two frequencies in 1/nm, shape (2, 2).
+        Two or more frequencies in 1/nm, shape (n, 2); the first two carry the phase.
     reason
         Why this reference, in words.
     """
@@ -70,6 +74,11 @@ class Domain:
     members: tuple[int, ...]
     g_vectors: Array
     reason: str
+
+    @property
+    def pair(self) -> Array:
+        """The two g whose phases are unwrapped, shape (2, 2)."""
+        return self.g_vectors[:2]
 
 
 def noise_amplitude(density: float, resolution: float) -> float:
@@ -100,7 +109,7 @@ def choose_domains(
     regions
         Crystalline regions by label.
     reference, g_vectors
-        What the user has fixed for the first domain.
+        What the user has fixed for the first domain, g of shape (n, 2).
     """
     left = dict(regions)
     domains: list[Domain] = []
@@ -110,14 +119,14 @@ def choose_domains(
         else:
             label, reason = reference, "chosen by the user"
         fixed = g_vectors if not domains else None
-        pair = choose_g_pair(left[label]) if fixed is None else np.asarray(fixed)
-        if pair is None:
+        given = choose_g_pair(left[label]) if fixed is None else np.asarray(fixed)
+        if given is None:
             del left[label]
             continue
         members = tuple(
-            other for other in left if other == label or shares(left[other], pair)
+            other for other in left if other == label or shares(left[other], given[:2])
         )
-        domains.append(Domain(label, members, pair, reason))
+        domains.append(Domain(label, members, given, reason))
         for member in members:
             del left[member]
     return domains
@@ -200,12 +209,12 @@ def choose_resolution(domain: Domain, regions: Mapping[int, RegionSpots]) -> flo
     Its transform, of standard deviation 1/(2πσ), is wide enough to hold the
     spots of all members and narrow enough to keep out other spots.
     """
-    length = np.linalg.norm(domain.g_vectors, axis=1).min()
+    length = np.linalg.norm(domain.pair, axis=1).min()
     spread = max(
         (
             offset
             for label in domain.members
-            for offset in _offsets(regions[label], domain.g_vectors)
+            for offset in _offsets(regions[label], domain.pair)
             if offset is not None
         ),
         default=0.0,

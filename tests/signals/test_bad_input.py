@@ -125,7 +125,7 @@ BAD = {
     ),
     "shape of g": (
         lambda c: c.micrograph.gpa(g_vectors=[2, 0]),
-        ValueError, r"shape \(2, 2\), got shape \(2,\)",
+        ValueError, r"shape \(n, 2\), got shape \(2,\)",
     ),
     "g of no region": (
         lambda c: c.indexed.gpa(g_vectors=[[1.1, 0.3], [0.2, 1.5]]),
@@ -133,7 +133,7 @@ BAD = {
     ),
     "g by name": (
         lambda c: c.indexed.gpa(g_vectors="manual"),
-        ValueError, "'auto' or two frequencies.*'manual'",
+        ValueError, "'auto', 'all' or two or more frequencies.*'manual'",
     ),
     "g by hand": (
         lambda c: c.micrograph.gpa(g_vectors="auto"),

@@ -252,7 +252,10 @@ def test_blocks_and_gaps() -> None:
 @pytest.mark.parametrize(
     ("g", "message"),
     [
-        (np.ones((3, 2)), r"shape \(2, 2\), got shape \(3, 2\)"),
+        (np.ones((1, 2)), r"shape \(n, 2\), got shape \(1, 2\)"),
+        (np.ones((2, 3)), r"shape \(n, 2\), got shape \(2, 3\)"),
+        ([[3.0, 0.0], [6.0, 0.3], [0.0, 3.0]], "more than 6° apart.*give them first"),
+        ([[3.0, 0.0], [0.0, 3.0], [-3.0, 0.0]], "given twice"),
         ([[3.0, 0.0], [0.0, 26.0]], r"±20 and ±25 1/nm, got .* without 2π"),
         ([[21.0, 0.0], [0.0, 3.0]], "within the Nyquist limit"),
         ([[3.0, 0.0], [6.0, 0.3]], "more than 6° apart"),
