@@ -29,7 +29,7 @@ DOUBT = 0.3
 """What each spot beyond the four that determine a map must give a candidate more than
 an unknown crystal: the model of an image is simpler than the image."""
 ANOTHER = -3.0
-"""The same of a further crystal in a region to none."""
+"""ln of the odds of a further crystal in a region before its spots are looked at."""
 AGAIN = 2.0
 """ln of the odds that a further crystal is of the phase of the first to another's."""
 MOST_CRYSTALS = 4

@@ -65,7 +65,9 @@ class Largest(Callback):
         self.pixels = 0
 
     def _seen(self, key, value, *_):
-        if isinstance(value, np.ndarray) and value.ndim >= 2:
+        # A key without block numbers is an array in memory that a graph begins with.
+        block = isinstance(key, tuple)
+        if block and isinstance(value, np.ndarray) and value.ndim >= 2:
             self.pixels = max(self.pixels, np.prod(value.shape[-2:]))
 
 
