@@ -65,9 +65,9 @@ class Largest(Callback):
         self.pixels = 0
 
     def _seen(self, key, value, *_):
-        # A key without block numbers is an array in memory that a graph begins with.
-        block = isinstance(key, tuple)
-        if block and isinstance(value, np.ndarray) and value.ndim >= 2:
+        # Such keys are arrays in memory that a graph begins with.
+        read = not str(key).startswith("ndarray-")
+        if read and isinstance(value, np.ndarray) and value.ndim >= 2:
             self.pixels = max(self.pixels, np.prod(value.shape[-2:]))
 
 
