@@ -43,16 +43,6 @@ def measure_spot(seen: Seen, g: Array) -> Array:
     return spot_table(seen, measured(seen, *near, finder=Finder.HAND))
 
 
-def noise_density(
-    image: Array,
-    mask: npt.NDArray[np.bool_],
-    pixel_size: tuple[float, float],
-    g_vectors: Array,
-) -> float:
-    """Largest of :func:`noise_densities`."""
-    return float(noise_densities(image, mask, pixel_size, g_vectors).max())
-
-
 def noise_densities(
     image: Array,
     mask: npt.NDArray[np.bool_],

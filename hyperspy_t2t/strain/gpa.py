@@ -152,31 +152,11 @@ def phase_field(
     trust = inverse_noise(local.amplitude, noise, resolution)
     if len(g_vectors) > 2:
         clean = weight * seen if (weight * seen).any() else weight
-        further = g_vectors[2:]
-        lattice = further @ np.linalg.solve(g_vectors[:2], refined)
-        agrees = agreeing(further, lattice, slope[2:], gradient, resolution)
-        trust[2:] *= agrees
-        others = reference_vectors(
-            further, lattice, slope[2:], gradient, trust[2:] * clean
-        )
-        refined = np.concatenate([refined, others])
+        refined, gradient, displacement = _of_all(
+            g_vectors, refined, component, local.grid, slope, trust, gradient,
+            displacement, clean, known, resolution, correlation,
+        )  # fmt: skip
         mean_slope = 2 * np.pi * (refined - g_vectors)
-        expected = predicted_slopes(refined, mean_slope, gradient)
-        gradient = fitted_gradient(
-            refined,
-            slope_weight(trust, expected, resolution),
-            slope - mean_slope[:, :, None, None],
-            correlation,
-        )
-        displacement += displacement_correction(
-            _without_ramp(component, local.grid, mean_slope),
-            refined,
-            trust,
-            displacement,
-            clean,
-            correlation,
-        )
-        displacement = linear_continuation(displacement, gradient, local.grid, known)
     # Zero in the reference, up to a vector of the lattice the first two g span.
     displacement -= (displacement * weight).sum(axis=(1, 2))[:, None, None]
     typical = (amplitude * weight).sum(axis=(1, 2))
@@ -216,6 +196,54 @@ def _of_pair(
     displacement = -np.einsum("ik,kyx->iyx", inverse, phase)
     displacement /= 2 * np.pi
     return gradient, displacement
+
+
+def _of_all(
+    g_vectors: Array,
+    pair: Array,
+    component: npt.NDArray[np.complexfloating],
+    grid: ImageGrid,
+    slope: Array,
+    trust: Array,
+    gradient: Array,
+    displacement: Array,
+    weight: Array,
+    known: Mask,
+    resolution: float,
+    correlation: Array | None,
+) -> tuple[Array, Array, Array]:
+    """Refined g, ∂u/∂r and u of all g, from those of the first two.
+
+    `trust` is set to zero where a further g doesn't measure the lattice of the pair.
+    """
+    further = g_vectors[2:]
+    lattice = further @ np.linalg.solve(g_vectors[:2], pair)
+    trust[2:] *= agreeing(further, lattice, slope[2:], gradient, resolution)
+    others = reference_vectors(
+        further, lattice, slope[2:], gradient, trust[2:] * weight
+    )
+    refined = np.concatenate([pair, others])
+    mean_slope = 2 * np.pi * (refined - g_vectors)
+    expected = predicted_slopes(refined, mean_slope, gradient)
+    gradient = fitted_gradient(
+        refined,
+        slope_weight(trust, expected, resolution),
+        slope - mean_slope[:, :, None, None],
+        correlation,
+    )
+    displacement = displacement + displacement_correction(
+        _without_ramp(component, grid, mean_slope),
+        refined,
+        trust,
+        displacement,
+        weight,
+        correlation,
+    )
+    return (
+        refined,
+        gradient,
+        linear_continuation(displacement, gradient, grid, known),
+    )
 
 
 def _away_from_border(coverage: Array) -> Mask:
