@@ -43,3 +43,14 @@ def reference_box(
             "nm."
         )
     return left, top, right, bottom
+
+
+def box_pixels(box: Box, grid: ImageGrid) -> tuple[slice, slice]:
+    """Rows and columns of a box in nm."""
+    rows, columns = (
+        np.rint(index).astype(int) for index in grid.to_pixels(np.reshape(box, (2, 2)))
+    )
+    return tuple(
+        slice(max(0, int(first)), min(size, int(last) + 1))
+        for (first, last), size in zip((rows, columns), grid.shape, strict=True)
+    )

@@ -90,10 +90,24 @@ class Source:
         """Pixels, centre and grey levels of each label except 0, chunk by chunk."""
         return merge_sums(_by_block(block_sums, self.labels, self.image))
 
-    def region(self, label: int, box: tuple[slice, slice]) -> RegionImage:
-        """Read one region; of a box above the largest window its deepest part."""
-        if max(part.stop - part.start for part in box) > LARGEST_WINDOW:
-            box = self._deepest_window(label, box)
+    def region(
+        self,
+        label: int,
+        box: tuple[slice, slice],
+        *,
+        longest: int = LARGEST_WINDOW,
+        margin: tuple[int, int] = (0, 0),
+    ) -> RegionImage:
+        """Read one region; of a box with a longer side its deepest part.
+
+        `margin` pixels around it (rows, columns) are read as well where there are.
+        """
+        if max(part.stop - part.start for part in box) > longest:
+            box = self._deepest_window(label, box, longest)
+        box = tuple(
+            slice(max(0, part.start - wide), min(size, part.stop + wide))
+            for part, wide, size in zip(box, margin, self.grid.shape, strict=True)
+        )
         return RegionImage(
             np.asarray(self.image[box], dtype=float),
             self.mask(label, box),
@@ -105,7 +119,7 @@ class Source:
         return np.asarray(self.labels[box] == label)
 
     def _deepest_window(
-        self, label: int, box: tuple[slice, slice]
+        self, label: int, box: tuple[slice, slice], longest: int
     ) -> tuple[slice, slice]:
         """Largest window allowed around the place furthest from the outline."""
         from scipy.ndimage import distance_transform_edt
@@ -116,7 +130,7 @@ class Source:
         centre = np.unravel_index(depth.argmax(), depth.shape)
         window = []
         for middle, part in zip(centre, box, strict=True):
-            size = min(LARGEST_WINDOW, part.stop - part.start)
+            size = min(longest, part.stop - part.start)
             start = part.start + int(middle) * step - size // 2
             start = min(max(start, part.start), part.stop - size)
             window.append(slice(start, start + size))

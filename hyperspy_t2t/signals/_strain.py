@@ -11,43 +11,41 @@ import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid, image_grid, nanometres_per_unit
 from hyperspy_t2t.frames import check_convention
-from hyperspy_t2t.peaks.manual import noise_densities
-from hyperspy_t2t.peaks.relations import Relation
-from hyperspy_t2t.peaks.spots import SPOT_COLUMNS
-from hyperspy_t2t.segmentation.regions import nearest_indices
+from hyperspy_t2t.phases.composition_phase import composition_phase_shift
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import as_dask, small_or_dask, user_level
+from hyperspy_t2t.signals._measured_strain import (
+    Measured,
+    Setup,
+    coarse_labels,
+    measured,
+)
 from hyperspy_t2t.signals._provenance import processing
-from hyperspy_t2t.signals._reference import Box, reference_box
+from hyperspy_t2t.signals._reference import Box, box_pixels, reference_box
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.strain.continuation import (
     core,
     linear_continuation,
     nearest_known,
 )
-from hyperspy_t2t.strain.demodulation import coarse_grid
-from hyperspy_t2t.strain.gpa import (
-    PhaseField,
-    check_g_vectors,
-    check_resolution,
-    phase_field,
-    resolution_limits,
-)
-from hyperspy_t2t.strain.maps import FAINTEST, LatticeField, strain_block
+from hyperspy_t2t.strain.gpa import PhaseField
+from hyperspy_t2t.strain.limits import check_g_vectors, resolution_limits
+from hyperspy_t2t.strain.maps import LatticeField, strain_block
 from hyperspy_t2t.strain.setup import (
-    NARROWEST,
     Domain,
     RegionSpots,
     best_reference,
     choose_domains,
-    choose_resolution,
-    noise_amplitude,
+    choose_g_pair,
+    finest_resolution,
     shares,
+    steady_pair,
 )
-from hyperspy_t2t.strain.useful_g import further_g_vectors
+from hyperspy_t2t.strain.useful_g import lattice_nodes
 
 COMPONENTS = ("exx", "eyy", "exy", "rotation")
-_RELATION = SPOT_COLUMNS.index("relation")
+_STEADY = 0.05
+"""Phase shift in radians below which a fringe says nothing of the composition."""
 
 
 def gpa_by_hand(
@@ -72,29 +70,17 @@ def gpa_by_hand(
     box = None
     if reference is not None:
         box = reference_box(reference, grid, _units_of(micrograph))
-    domain = Domain(1, (1,), given_g, "chosen by the user")
-    shortest = np.linalg.norm(given_g, axis=1).min()
-    automatic = 1 / (2 * np.pi * NARROWEST * shortest)
-    coarsest = resolution_limits(given_g, grid)[1]
-    sigma = _resolution(resolution, min(automatic, coarsest))
+    domain = Domain(1, (1,), given_g, "chosen by the user", "chosen by the user")
+    sigma, coarsest = _resolutions(resolution, domain, {}, grid)
+    nodes = lattice_nodes(domain.pair, grid, sigma)
+    setup = Setup(domain, sigma, coarsest, nodes, np.zeros(len(nodes), bool))
     given = {
         "g_vectors": given_g,
         "reference": "whole image" if box is None else np.array(box),
-        "resolution": sigma,
+        "resolution": resolution,
         "convention": convention,
     }
-    return _strain_map(micrograph, source, [(domain, sigma)], box, convention, given)
-
-
-def _box_pixels(box: Box, grid: ImageGrid) -> tuple[slice, slice]:
-    """Rows and columns of a box in nm."""
-    rows, columns = (
-        np.rint(index).astype(int) for index in grid.to_pixels(np.reshape(box, (2, 2)))
-    )
-    return tuple(
-        slice(max(0, int(first)), min(size, int(last) + 1))
-        for (first, last), size in zip((rows, columns), grid.shape, strict=True)
-    )
+    return _strain_map(micrograph, source, [setup], box, convention, given)
 
 
 def gpa_of_peaks(
@@ -120,14 +106,9 @@ def gpa_of_peaks(
     if not domains:
         raise ValueError("Expected two peaks in different directions, got none.")
     setups = [
-        (domain, _resolution(resolution, _automatic(domain, regions, source)))
+        _setup(peaks, domain, regions, source.grid, resolution, g_vectors)
         for domain in domains
     ]
-    if isinstance(g_vectors, str) and g_vectors == "all":
-        setups = [
-            (_with_further_g(domain, sigma, regions, source.grid), sigma)
-            for domain, sigma in setups
-        ]
     given = {
         "reference": reference if isinstance(reference, (str, int)) else str(reference),
         "g_vectors": g_vectors if given_g is None else given_g,
@@ -137,18 +118,44 @@ def gpa_of_peaks(
     return _strain_map(peaks, source, setups, box, convention, given)
 
 
-def _with_further_g(
-    domain: Domain, sigma: float, regions: dict, grid: ImageGrid
-) -> Domain:
-    """The domain with all g of its reference that are of use."""
-    further = further_g_vectors(regions[domain.reference], domain.pair, grid, sigma)
-    return replace(domain, g_vectors=np.concatenate([domain.pair, further]))
+def _setup(
+    peaks: Any,
+    domain: Domain,
+    regions: dict,
+    grid: ImageGrid,
+    resolution: Any,
+    g_vectors: Any,
+) -> Setup:
+    """How a domain is measured; "auto" takes all nodes of its lattice that are of use.
+
+    If the pair says nothing of the composition, neither do the others.
+    """
+    sigma, coarsest = _resolutions(resolution, domain, regions, grid)
+    spots = {label: regions[label] for label in domain.members}
+    reference = spots[domain.reference]
+    pair = choose_g_pair(replace(reference, steady=None))
+    nodes = lattice_nodes(domain.pair if pair is None else pair, grid, sigma)
+    usable = np.zeros(len(nodes), bool)
+    if isinstance(g_vectors, str) and g_vectors == "auto":
+        usable[:] = True
+        if steady_pair(reference, domain.pair):
+            usable = _steady_nodes(peaks, domain.reference, nodes)
+        domain = replace(
+            domain,
+            g_reason=f"{domain.g_reason}, and all nodes of its lattice that stand out "
+            "of the noise",
+        )
+    return Setup(domain, sigma, coarsest, nodes, usable, spots)
 
 
-def _automatic(domain: Domain, regions: dict, source: Source) -> float:
-    """Resolution in nm that suits the spots, within what the image allows."""
-    finest, coarsest = resolution_limits(domain.g_vectors, source.grid)
-    return max(finest, min(choose_resolution(domain, regions), coarsest))
+def _resolutions(
+    wanted: Any, domain: Domain, regions: dict, grid: ImageGrid
+) -> tuple[float, float | None]:
+    """The given resolution and None, or the finest and coarsest to choose from, nm."""
+    if not (isinstance(wanted, str) and wanted == "auto"):
+        return _given_resolution(wanted), None
+    finest, coarsest = resolution_limits(domain.g_vectors, grid)
+    return max(finest, min(finest_resolution(domain, regions), coarsest)), coarsest
 
 
 def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
@@ -172,18 +179,31 @@ def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
                 (part.start == 0) + (part.stop == size)
                 for part, size in zip(box, source.grid.shape, strict=True)
             ),
-            own=np.isin(rows[:, _RELATION], (Relation.NONE, Relation.HARMONIC)),
+            steady=None if best is None else _steady(best, best.hkl),
         )
     return regions
 
 
+def _steady(solution: Any, hkl: np.ndarray) -> np.ndarray:
+    """Whether the phase of each reflection stays where elements are replaced."""
+    return composition_phase_shift(solution.crystal, hkl) < _STEADY
+
+
+def _steady_nodes(peaks: Any, label: int, nodes: np.ndarray) -> np.ndarray:
+    """The same of nodes of a region's lattice in 1/nm, shape (m, 2)."""
+    best = peaks.best(label)
+    g = peaks._spots(label)[best.matched, :2]
+    to_hkl, *_ = np.linalg.lstsq(g, best.hkl[best.matched].astype(float), rcond=None)
+    return _steady(best, np.rint(nodes @ to_hkl))
+
+
 def _given_g(g_vectors: Any) -> np.ndarray | None:
-    """The g-vectors of the user, None for "auto" and "all"."""
+    """The g-vectors of the user, None for "auto" and "pair"."""
     if not isinstance(g_vectors, str):
         return np.asarray(g_vectors, float)
-    if g_vectors not in ("auto", "all"):
+    if g_vectors not in ("auto", "pair"):
         raise ValueError(
-            "Expected g_vectors as 'auto', 'all' or two or more frequencies (gx, gy) "
+            "Expected g_vectors as 'auto', 'pair' or two or more frequencies (gx, gy) "
             f"in 1/nm, got {g_vectors!r}."
         )
     return None
@@ -218,7 +238,7 @@ def _reference(
         _check_shared(regions[int(reference)], int(reference), pair)
         return int(reference), None
     box = reference_box(reference, source.grid)
-    part = np.asarray(source.labels[_box_pixels(box, source.grid)])
+    part = np.asarray(source.labels[box_pixels(box, source.grid)])
     counts = {label: int((part == label).sum()) for label in regions}
     label = max(counts, key=lambda key: counts[key])
     if counts[label] == 0:
@@ -239,9 +259,7 @@ def _check_shared(region: RegionSpots, label: int, pair: np.ndarray | None) -> N
         )
 
 
-def _resolution(wanted: Any, automatic: float) -> float:
-    if isinstance(wanted, str) and wanted == "auto":
-        return automatic
+def _given_resolution(wanted: Any) -> float:
     sigma = np.nan if isinstance(wanted, str) else float(wanted)
     if not 0 < sigma < np.inf:
         raise ValueError(
@@ -254,13 +272,13 @@ def _resolution(wanted: Any, automatic: float) -> float:
 def _strain_map(
     origin: Any,
     source: Source,
-    setups: Sequence[tuple[Domain, float]],
+    setups: Sequence[Setup],
     box: Box | None,
     convention: str,
     given: dict,
 ) -> Any:
     """Measure every domain and assemble the signal."""
-    domains = _measured_domains(source, setups, box)
+    domains = _measured_domains(source, setups, box, convention)
     first = domains["domain_0"]
     strain = {
         "schema_version": 1,
@@ -271,8 +289,10 @@ def _strain_map(
         "reference_box": np.array(box if box is not None else ()),
         "resolution": first["resolution"],
         "resolution_units": "nm",
+        "resolution_reason": first["resolution_reason"],
         "g_vectors": first["g_vectors"],
         "g_vectors_units": "1/nm",
+        "g_vectors_reason": first["g_vectors_reason"],
         "domains": domains,
     }
     metadata = {
@@ -298,22 +318,19 @@ def _strain_map(
 
 
 def _measured_domains(
-    source: Source, setups: Sequence[tuple[Domain, float]], box: Box | None
+    source: Source, setups: Sequence[Setup], box: Box | None, convention: str
 ) -> dict[str, dict]:
     """All domains that can be measured, for metadata; the first one must be."""
     domains: dict[str, dict] = {}
     noisy: list[int] = []
-    for number, (domain, sigma) in enumerate(setups):
-        own_box = box if number == 0 else None
-        noise = noise_of(source, domain, own_box)
-        field = measure_domain(source, domain, sigma, own_box, noise)
-        limit = faintest(noise[:2], sigma, field)
-        if number > 0 and limit >= 1:
-            noisy.extend(domain.members)
-            continue
-        _say_where_unknown(domain, field, limit, coarse_labels(source, field.grid))
-        name = f"domain_{len(domains)}"
-        domains[name] = _domain_to_dict(domain, sigma, field, limit)
+    for number, setup in enumerate(setups):
+        for found in measured(source, setup, box if number == 0 else None):
+            if domains and found.faintest >= 1:
+                noisy.extend(found.domain.members)
+                continue
+            labels = coarse_labels(source, found.field.grid)
+            _say_where_unknown(found.domain, found.field, found.faintest, labels)
+            domains[f"domain_{len(domains)}"] = _domain_to_dict(found, convention)
     if noisy:
         warnings.warn(
             f"The fringes of the regions {sorted(noisy)} do not stand above the noise: "
@@ -322,52 +339,6 @@ def _measured_domains(
             stacklevel=user_level(),
         )
     return domains
-
-
-def measure_domain(
-    source: Source, domain: Domain, sigma: float, box: Box | None, noise: np.ndarray
-) -> PhaseField:
-    """Phase field of one domain; its reference is its region, cut by a box.
-
-    `noise` is the power density of the noise at each g, see :func:`noise_of`.
-    """
-    check_resolution(sigma, domain.g_vectors, source.grid)
-    coarse = coarse_grid(source.grid, sigma)
-    labels = coarse_labels(source, coarse)
-    reference = labels == domain.reference
-    if box is not None:
-        position = coarse.to_nm(*np.indices(coarse.shape))
-        left, top, right, bottom = box
-        x, y = position[..., 0], position[..., 1]
-        reference &= (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
-    return phase_field(
-        source.image,
-        source.grid,
-        domain.g_vectors,
-        resolution=sigma,
-        reference=core(reference),
-        inside=np.isin(labels, domain.members),
-        noise=noise,
-    )
-
-
-def noise_of(source: Source, domain: Domain, box: Box | None) -> np.ndarray:
-    """Power density of the noise of the reference at each g, shape (n,)."""
-    frame = source.boxes()[domain.reference]
-    if box is not None:
-        frame = _box_pixels(box, source.grid)
-    region = source.region(domain.reference, frame)
-    return noise_densities(
-        region.image, region.mask, region.grid.pixel_size, domain.g_vectors
-    )
-
-
-def faintest(noise: np.ndarray, sigma: float, field: PhaseField) -> float:
-    """Relative amplitude of fringes below which strain is not trusted.
-
-    Three times the noise of the reference, or what leaks from neighbouring spots.
-    """
-    return max(FAINTEST, 3 * noise_amplitude(noise.max(), sigma) / field.typical)
 
 
 def _say_where_unknown(
@@ -395,21 +366,25 @@ def _say_where_unknown(
         )
 
 
-def _domain_to_dict(
-    domain: Domain, sigma: float, field: PhaseField, limit: float
-) -> dict:
+def _domain_to_dict(found: Measured, convention: str) -> dict:
     """A measured domain for metadata."""
+    domain, field, noise = found.domain, found.field, found.noise
     return {
         "reference": domain.reference,
         "members": np.array(domain.members),
         "reason": domain.reason,
-        "resolution": sigma,
-        "faintest": limit,
+        "resolution": found.resolution,
+        "resolution_reason": found.reason,
+        "faintest": found.faintest,
+        "noise_density": noise.density,
+        "noise_gain": noise.gain,
         "g_vectors": field.g_vectors,
+        "g_vectors_reason": domain.g_reason,
         "grid": field.grid.to_dict(),
         "displacement": small_or_dask(field.displacement),
         "gradient": small_or_dask(field.gradient),
         "amplitude": small_or_dask(field.amplitude),
+        "std": small_or_dask(field.std(convention)),
     }
 
 
@@ -422,13 +397,8 @@ def field_of(domain: dict) -> LatticeField:
         np.asarray(domain["gradient"]),
         np.asarray(domain["amplitude"]),
         faintest=float(domain["faintest"]),
+        std=np.asarray(domain["std"]) if "std" in domain else None,
     )
-
-
-def coarse_labels(source: Source, coarse: ImageGrid) -> np.ndarray:
-    """Label at each place of a coarse grid."""
-    rows, columns = nearest_indices(source.grid, coarse)
-    return np.asarray(source.labels[rows, :][:, columns])
 
 
 def field_of_region(domain: dict, source: Source, label: int) -> LatticeField:

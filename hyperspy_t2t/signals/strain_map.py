@@ -13,10 +13,17 @@ from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import ComputesCarried, PixelCompanions, in_memory
 from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._source import Source
-from hyperspy_t2t.signals._strain import COMPONENTS, by_blocks, field_of
+from hyperspy_t2t.signals._strain import (
+    COMPONENTS,
+    by_blocks,
+    coarse_labels,
+    field_of,
+)
+from hyperspy_t2t.signals._strain_physics import StrainPhysics
+from hyperspy_t2t.signals._strain_views import StrainViews
 
 
-class StrainMap(PixelCompanions, Signal2D):
+class StrainMap(StrainViews, StrainPhysics, PixelCompanions, Signal2D):
     """exx, eyy, exy and rotation (radians) at every pixel, ``<4 | x, y>``.
 
     In the convention named in ``metadata.Strain.convention``; positive strain is
@@ -79,6 +86,52 @@ class StrainMap(PixelCompanions, Signal2D):
         return _convert.plain_image(
             data, axes, title="displacement", quantity="Displacement (nm)"
         )
+
+    @property
+    def uncertainty(self) -> Signal2D:
+        """Standard errors by noise, ``<4 | x, y>`` in the order of the components.
+
+        From the noise of the reference, measured by how far its fringes disagree, the
+        amplitude of the fringes at each place and their number. Blur, distortion of the
+        scan and the error of the reference's mean are not part of it.
+        """
+        from hyperspy_t2t.strain.maps import uncertainty_block
+
+        source = self._source()
+        data = by_blocks(source, 4, uncertainty_block, list(self._fields().values()))
+        axes = [
+            {"name": "component", "size": 4, "navigate": True},
+            *_convert.grid_axes(source.grid),
+        ]
+        return _convert.plain_image(
+            data, axes, title="uncertainty of strain", quantity="Standard error"
+        )
+
+    @property
+    def validity(self) -> Signal2D:
+        """Where the strain is that of one lattice alone, True or False.
+
+        False without fringes above the noise, and nearer than two standard deviations
+        of the average to the image border or to a region of another lattice, where it
+        mixes both.
+        """
+        from hyperspy_t2t.strain.validity import unmixed, validity_block
+
+        source = self._source()
+        places = [
+            unmixed(
+                coarse_labels(source, field.amplitude.grid),
+                field.amplitude.grid,
+                field.members,
+                reach=2 * float(domain["resolution"]),
+            )
+            for field, domain in zip(
+                self._fields().values(), self._domains().values(), strict=True
+            )
+        ]
+        fields = list(self._fields().values())
+        data = by_blocks(source, 1, validity_block, fields, places)[0]
+        return self._image(data > 0, title="validity", quantity="valid")
 
     @property
     def reference_region(self) -> int:
@@ -170,21 +223,8 @@ class StrainMap(PixelCompanions, Signal2D):
                 contrast=contrast,
             )
 
-    def plot(self, *args: Any, **kwargs: Any) -> None:
-        """Plot with a diverging map centred on zero, unless told otherwise."""
-        limit = self._limit() if "vmax" not in kwargs else None
-        if limit:
-            kwargs.setdefault("vmin", -limit)
-            kwargs["vmax"] = limit
-        kwargs.setdefault("cmap", "RdBu_r")
-        super().plot(*args, **kwargs)
-
-    def _limit(self) -> float:
-        """98th percentile of the absolute strain on a sample of the pixels."""
-        sample = np.asarray(self.data[..., ::8, ::8])
-        finite = np.abs(sample[np.isfinite(sample)])
-        return float(np.percentile(finite, 98)) if finite.size else 0.0
-
 
 class LazyStrainMap(ComputesCarried, LazySignal2D, StrainMap):
     """Lazy twin of :class:`StrainMap`."""
+
+    plot = StrainMap.plot  # that of LazySignal2D reads all pixels for a navigator

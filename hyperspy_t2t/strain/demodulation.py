@@ -1,29 +1,49 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""Local Fourier components of an image on a coarse grid, block by block.
+"""Local Fourier components of an image of any size on a coarse grid.
 
 Around the coarse position R the component at g is
 
-    z(R) = Σ_r G(R − r) [I(r) − Ī(R)] exp(−2πi g·r),
+    z(R) = Σ_r G(R − r) [I(r) − Ī(R)] exp(−2πi g·r) / Σ_r G(R − r),
 
-with a Gaussian G of standard deviation σ. Both G and the wave separate into a
-factor in x and one in y, so z = A_y I A_xᵀ with two banded matrices: an image is
-summed in blocks of any shape, nothing wraps around, pixels may be non-square, and
-a block of the image and its result are all that memory holds.
+with a Gaussian G of standard deviation σ and the local mean Ī, over the valid pixels r.
+The sums are linear in the image: blocks of any shape add up, nothing wraps around,
+pixels may be non-square, and a block and the result are all that memory holds.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, product
 from typing import Any, NamedTuple
+from uuid import uuid4
 
+import numba
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.strain.array_library import array_library
+from hyperspy_t2t.strain.sidebands import (
+    PARTS,
+    REACH,
+    ComplexArray,
+    Line,
+    coarse_pitch,
+    local_components,
+)
 
-REACH = 5.0
-"""Half-width of the Gaussian in standard deviations."""
+Array = npt.NDArray[np.floating]
+Orders = tuple[tuple[int, int], ...]
+Parts = tuple[ComplexArray | None, ComplexArray | None]
+"""Sums over pixels and over missing pixels, if there are any."""
+_VALUE: Orders = ((0, 0),)
+_VALUE_AND_SLOPES: Orders = ((0, 0), (0, 1), (1, 0))
+"""Orders of the derivative along (y, x) of what is summed."""
+_BLOCK = 2560
+"""Largest side in pixels of what is transformed at once."""
+_FAINTEST = 1e-7
+"""Coverage, more than five standard deviations from any pixel, that counts as none."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +66,18 @@ class LocalSpectrum:
     """
 
     grid: ImageGrid
-    mean: npt.NDArray[np.floating]
-    coverage: npt.NDArray[np.floating]
+    mean: Array
+    coverage: Array
     component: npt.NDArray[np.complexfloating]
     gradient: npt.NDArray[np.complexfloating]
 
     @property
-    def amplitude(self) -> npt.NDArray[np.floating]:
+    def amplitude(self) -> Array:
         """|z|: half the amplitude of the fringes, in grey levels."""
         return np.abs(self.component)
 
     @property
-    def phase_gradient(self) -> npt.NDArray[np.floating]:
+    def phase_gradient(self) -> Array:
         """∇ arg z = Im(z* ∇z)/|z|² in rad/nm, shape (n, 2, ny, nx)."""
         power = np.abs(self.component) ** 2
         floor = max(power.max(initial=0) * 1e-20, np.finfo(float).tiny)
@@ -66,13 +86,16 @@ class LocalSpectrum:
 
 
 def coarse_grid(grid: ImageGrid, sigma: float) -> ImageGrid:
-    """Coarsest grid of at least two samples per sigma (nm) that covers `grid`."""
+    """Grid of at least two samples per sigma (nm) that covers `grid`.
+
+    It begins on the first pixel; its last places may lie less than a sample beyond the
+    last pixels. The pitch is a whole number of quarter pixels, one pixel at least.
+    """
     shape, pixel_size = [], []
     for size, step in zip(grid.shape, grid.pixel_size, strict=True):
-        extent = (size - 1) * step
-        count = max(4, int(np.ceil(2.0 * extent / sigma)) + 1)
-        shape.append(min(count, size))
-        pixel_size.append(extent / (shape[-1] - 1))
+        pitch = coarse_pitch(size, step, sigma)
+        shape.append(-(-(size - 1) * PARTS // pitch) + 1)
+        pixel_size.append(pitch * step / PARTS)
     return ImageGrid(tuple(shape), tuple(pixel_size), grid.origin)
 
 
@@ -81,16 +104,21 @@ class LocalAmplitude(NamedTuple):
 
     grid: ImageGrid
     """The coarse grid, shape (ny, nx)."""
-    mean: npt.NDArray[np.floating]
+    mean: Array
     """Local mean of the grey levels, shape (ny, nx)."""
-    coverage: npt.NDArray[np.floating]
+    coverage: Array
     """Share of the Gaussian's weight that fell on valid pixels, shape (ny, nx)."""
-    amplitude: npt.NDArray[np.floating]
+    amplitude: Array
     """Half the amplitude of the fringes, shape (n, ny, nx)."""
 
 
 def local_spectrum(
-    image: Any, grid: ImageGrid, g_vectors: npt.ArrayLike, *, sigma: float
+    image: Any,
+    grid: ImageGrid,
+    g_vectors: npt.ArrayLike,
+    *,
+    sigma: float,
+    device: Any = "cpu",
 ) -> LocalSpectrum:
     """Local mean and Fourier components of an image at several g.
 
@@ -105,157 +133,213 @@ def local_spectrum(
         Frequencies (gx, gy) in 1/nm, shape (n, 2).
     sigma
         Standard deviation of the Gaussian in nm.
+    device
+        "cpu" computes with SciPy; another device of PyTorch, such as "cuda", there.
+
+    Raises
+    ------
+    ValueError
+        The device is unknown, missing, or has no double precision.
     """
-    transform = _Transform(grid, coarse_grid(grid, sigma), _waves(g_vectors), sigma)
-    total = _sum_blocks(image, transform, ((0, 0), (0, 1), (1, 0)))
-    coverage = np.maximum(total[0, 1, 0].real, 1e-12)
-    mean = total[0, 0, 0].real / coverage
+    sums = _Sums(grid, _waves(g_vectors), float(sigma), _VALUE_AND_SLOPES, device)
+    total, missing = sums.of(image)
+    ones = sums.of_ones(0, missing).real
+    coverage, divisor = _coverage(ones[0])
+    mean = total[0, 0].real / divisor
     # The mean varies: its slope is part of the product rule.
-    mean_slope = (total[0, 0, 1:].real - mean * total[0, 1, 1:].real) / coverage
-    value = total[1:, 0] - mean * total[1:, 1]
-    value[:, 1:] -= mean_slope * total[1:, 1, :1]
-    component = value[:, 0] / coverage
-    slope = value[:, 1:] - component[:, None] * total[0, 1, 1:].real
-    return LocalSpectrum(transform.coarse, mean, coverage, component, slope / coverage)
+    mean_slope = (total[0, 1:].real - mean * ones[1:]) / divisor
+    for k in range(1, len(total)):
+        gap = np.empty((0, *mean.shape), complex) if missing is None else missing[k]
+        options = gap, ones, divisor, mean, mean_slope
+        _normalise(total[k], *sums.along_axes(k), *options)
+    return LocalSpectrum(sums.coarse, mean, coverage, total[1:, 0], total[1:, 1:])
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _normalise(
+    sums: ComplexArray, along_y: ComplexArray, along_x: ComplexArray, gap: ComplexArray,
+    ones: Array, divisor: Array, mean: Array, mean_slope: Array,
+) -> None:  # fmt: skip
+    """From sums over I to z, ∂z/∂x and ∂z/∂y of one g, (3, ny, nx), in place.
+
+    Those over a wave without I are the products of `along_y` and `along_x` less `gap`
+    at missing pixels, if there are any, those over 1 are `ones`.
+    """
+    for i in range(sums.shape[1]):
+        for j in range(sums.shape[2]):
+            wave = along_y[0, i] * along_x[0, j]
+            wave_x = along_y[0, i] * along_x[1, j]
+            wave_y = along_y[1, i] * along_x[0, j]
+            if len(gap) > 0:
+                wave -= gap[0, i, j]
+                wave_x -= gap[1, i, j]
+                wave_y -= gap[2, i, j]
+            level, share = mean[i, j], 1 / divisor[i, j]
+            z = (sums[0, i, j] - level * wave) * share
+            z_x = sums[1, i, j] - level * wave_x - mean_slope[0, i, j] * wave
+            z_y = sums[2, i, j] - level * wave_y - mean_slope[1, i, j] * wave
+            sums[0, i, j] = z
+            sums[1, i, j] = (z_x - z * ones[1, i, j]) * share
+            sums[2, i, j] = (z_y - z * ones[2, i, j]) * share
 
 
 def local_amplitude(
-    image: Any, grid: ImageGrid, g_vectors: npt.ArrayLike, *, sigma: float
+    image: Any,
+    grid: ImageGrid,
+    g_vectors: npt.ArrayLike,
+    *,
+    sigma: float,
+    device: Any = "cpu",
 ) -> LocalAmplitude:
-    """Local mean and amplitudes only; parameters as for :func:`local_spectrum`.
+    """Local mean and amplitudes only; parameters as for :func:`local_spectrum`."""
+    sums = _Sums(grid, _waves(g_vectors), float(sigma), _VALUE, device)
+    total, missing = sums.of(image)
+    coverage, divisor = _coverage(sums.of_ones(0, missing)[0].real)
+    mean = total[0, 0].real / divisor
+    amplitude = np.empty((len(total) - 1, *mean.shape))
+    for k, value in enumerate(total[1:, 0], start=1):
+        value -= mean * sums.of_ones(k, missing)[0]
+        amplitude[k - 1] = np.abs(value) / divisor
+    return LocalAmplitude(sums.coarse, mean, coverage, amplitude)
 
-    Without derivatives this takes half the time and a third of the memory.
-    """
-    transform = _Transform(grid, coarse_grid(grid, sigma), _waves(g_vectors), sigma)
-    total = _sum_blocks(image, transform, ((0, 0),))[:, :, 0]
-    coverage = np.maximum(total[0, 1].real, 1e-12)
-    mean = total[0, 0].real / coverage
-    component = (total[1:, 0] - mean * total[1:, 1]) / coverage
-    return LocalAmplitude(transform.coarse, mean, coverage, np.abs(component))
 
-
-def _waves(g_vectors: npt.ArrayLike) -> npt.NDArray[np.floating]:
+def _waves(g_vectors: npt.ArrayLike) -> Array:
     """The zero frequency, for the mean, before all others; shape (n + 1, 2)."""
     return np.concatenate([[[0.0, 0.0]], np.reshape(g_vectors, (-1, 2))])
 
 
+def _coverage(
+    weight: Array,
+) -> tuple[Array, Array]:
+    """Coverage, and what to divide by: all is zero where there is no coverage."""
+    seen = weight > _FAINTEST
+    return np.where(seen, weight, 1e-12), np.where(seen, weight, np.inf)
+
+
 @dataclass(frozen=True)
-class _Transform:
-    """What it takes to transform any block of an image: numbers and one array."""
+class _Sums:
+    """Sums over the pixels of an image, or of any block of it, at coarse positions."""
 
     grid: ImageGrid
-    coarse: ImageGrid
-    waves: npt.NDArray[np.floating]
+    waves: Array
     sigma: float
+    orders: Orders
+    device: Any
+
+    @property
+    def coarse(self) -> ImageGrid:
+        return coarse_grid(self.grid, self.sigma)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return len(self.waves), len(self.orders), *self.coarse.shape
+
+    def line(self, axis: int, block: slice, met: slice) -> Line:
+        """Axis of a block of pixels with the coarse positions it meets."""
+        step = self.grid.pixel_size[axis]
+        pitch = coarse_pitch(self.grid.shape[axis], step, self.sigma)
+        return Line(
+            pixel_size=step,
+            start=self.grid.origin[axis] + block.start * step,
+            size=block.stop - block.start,
+            first=met.start * pitch - block.start * PARTS,
+            count=met.stop - met.start,
+            pitch=pitch,
+            sigma=self.sigma,
+        )
 
     def met_by(self, axis: int, block: slice) -> slice:
         """Coarse positions along an axis within reach of a block of pixels."""
-        step, pitch = self.grid.pixel_size[axis], self.coarse.pixel_size[axis]
-        reach = int(np.ceil(REACH * self.sigma / step)) + 1
-        first = int(np.floor((block.start - reach) * step / pitch))
-        last = int(np.ceil((block.stop + reach) * step / pitch))
+        step = self.grid.pixel_size[axis]
+        pitch = coarse_pitch(self.grid.shape[axis], step, self.sigma) / PARTS
+        reach = REACH * self.sigma / step + 1
+        first = int((block.start - reach) // pitch)
+        last = int(-(-(block.stop + reach) // pitch))
         return slice(max(0, first), min(self.coarse.shape[axis], last + 1))
 
-    def operators(self, axis: int, block: slice, frequency: float, orders: set[int]):
-        """Banded Gaussian × wave along one axis for a block of pixels.
+    def of(self, image: Any) -> Parts:
+        """Sums over the image, and over its missing pixels as if they were 1."""
+        if not isinstance(image, np.ndarray):
+            return self._of_dask(image)
+        total = (None, None)
+        for where in _blocks([_cuts(size) for size in image.shape]):
+            total = self.add(total, self.of_block(image[where], where), where)
+        return total
 
-        Rows are the coarse positions met by the block, columns its pixels; keys are
-        the orders of the derivative by coarse position, 0 and 1.
-        """
-        step = self.grid.pixel_size[axis]
-        met = self.met_by(axis, block)
-        centres = np.arange(met.start, met.stop) * self.coarse.pixel_size[axis]
-        reach = int(np.ceil(REACH * self.sigma / step))
-        first = np.rint(centres / step).astype(int) - reach
-        columns = first[:, None] + np.arange(2 * reach + 1)
-        distance = centres[:, None] - columns * step
-        value = np.exp(-0.5 * (distance / self.sigma) ** 2)
-        value = value * step / (self.sigma * np.sqrt(2 * np.pi))
-        position = self.grid.origin[axis] + columns * step
-        wave = value * np.exp(-2j * np.pi * frequency * position)
-        inside = (columns >= block.start) & (columns < block.stop)
-        rows = np.broadcast_to(np.arange(len(centres))[:, None], columns.shape)
-        where = (rows[inside], columns[inside] - block.start)
-        shape = (len(centres), block.stop - block.start)
-        factors = {0: wave, 1: -distance / self.sigma**2 * wave}
-        return {
-            order: sparse.csr_array((factors[order][inside], where), shape=shape)
-            for order in orders
-        }
+    def _of_dask(self, image: Any) -> Parts:
+        """Sums over all chunks, one by one: their parts are never held at once."""
+        import dask
+        from dask.delayed import Delayed
+        from dask.highlevelgraph import HighLevelGraph
 
+        (image,) = dask.optimize(image)
+        edges = [np.cumsum([0, *chunks]) for chunks in image.chunks]
+        places = product(*(range(count) for count in image.numblocks))
+        name = f"local-sums-{uuid4().hex}"
+        total, graph = f"{name}-0", {f"{name}-0": (tuple, [None, None])}
+        for i, (where, place) in enumerate(zip(_blocks(edges), places, strict=True), 1):
+            part, last, total = f"{name}-part-{i}", total, f"{name}-{i}"
+            graph[part] = (partial(self.of_block, where=where), (image.name, *place))
+            graph[total] = (partial(self.add, where=where), last, part)
+        layers = HighLevelGraph.from_collections(name, graph, dependencies=[image])
+        return Delayed(total, layers, layer=name).compute()
 
-Terms = tuple[tuple[int, int], ...]
-
-
-def _sum_blocks(image: Any, transform: _Transform, terms: Terms) -> np.ndarray:
-    """Sum over all blocks: (n, [value, weight], terms, ny, nx).
-
-    A term is a pair of orders of the derivative, along y and along x.
-    """
-    if isinstance(image, np.ndarray):
-        whole = tuple(slice(0, size) for size in image.shape)
-        return process_block(image, transform, whole, terms)
-    import dask
-
-    spans = [_spans(np.cumsum([0, *chunks])) for chunks in image.chunks]
-    blocks = [
-        ((rows, columns), block)
-        for rows, line in zip(spans[0], image.to_delayed(), strict=True)
-        for columns, block in zip(spans[1], line, strict=True)
-    ]
-    parts = dask.compute(
-        *(
-            dask.delayed(process_block)(block, transform, where, terms)
-            for where, block in blocks
+    def of_block(self, block: npt.NDArray, where: tuple[slice, slice]) -> Parts:
+        """What a block adds to :meth:`of`, at the coarse positions it meets."""
+        lines = tuple(
+            self.line(axis, where[axis], self.met_by(axis, where[axis]))
+            for axis in (0, 1)
         )
-    )
-    shape = (len(transform.waves), 2, len(terms), *transform.coarse.shape)
-    total = np.zeros(shape, complex)
-    for (where, _), part in zip(blocks, parts, strict=True):
-        met = tuple(transform.met_by(axis, where[axis]) for axis in (0, 1))
-        total[(..., *met)] += part
-    return total
-
-
-def _spans(edges: np.ndarray) -> list[slice]:
-    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
-
-
-def process_block(
-    block: np.ndarray,
-    transform: _Transform,
-    where: tuple[slice, slice],
-    terms: Terms,
-) -> np.ndarray:
-    """Contribution of one block of the image to the coarse positions it meets."""
-    finite = np.isfinite(block)
-    values = np.where(finite, block, 0).astype(float)
-    weights = None if finite.all() else finite.astype(float)
-    result = []
-    for gx, gy in transform.waves:
-        along_y = transform.operators(0, where[0], gy, {y for y, _ in terms})
-        along_x = transform.operators(1, where[1], gx, {x for _, x in terms})
-        result.append(
-            [
-                _project(values, along_y, along_x, terms),
-                _project(weights, along_y, along_x, terms),
-            ]
+        finite = np.isfinite(block)
+        whole = finite.all()
+        values = block if whole else np.where(finite, block, 0)
+        options = lines, self.waves, self.orders, array_library(self.device)
+        missing = None if whole else ~finite
+        return (
+            local_components(values, *options),
+            None if missing is None else local_components(missing, *options),
         )
-    return np.array(result)
 
+    def add(self, total: Parts, parts: Parts, where: tuple[slice, slice]) -> Parts:
+        """Total with the parts of a block, in the same memory where that is allowed."""
+        met = tuple(self.met_by(axis, where[axis]) for axis in (0, 1))
+        result = list(total)
+        for index, part in enumerate(parts):
+            if part is None:
+                continue
+            if part.shape == self.shape and result[index] is None:
+                result[index] = part
+                continue
+            if result[index] is None:
+                result[index] = np.zeros(self.shape, complex)
+            elif not result[index].flags.writeable:
+                result[index] = result[index].copy()
+            result[index][(..., *met)] += part
+        return result[0], result[1]
 
-def _project(
-    values: np.ndarray | None, along_y: dict, along_x: dict, terms: Terms
-) -> list[np.ndarray]:
-    """A_y V A_xᵀ for each term; `None` stands for V = 1 everywhere."""
-    if values is None:
-        sums_y, sums_x = (
-            {order: np.asarray(a.sum(axis=1)).ravel() for order, a in along.items()}
-            for along in (along_y, along_x)
+    def along_axes(self, index: int) -> list[ComplexArray]:
+        """Sums over all pixels of an axis as if they were 1, y first, each (2, n)."""
+        axes = zip(
+            self.grid.shape, self.coarse.shape, self.waves[index, ::-1], strict=True
         )
-        return [np.outer(sums_y[y], sums_x[x]) for y, x in terms]
-    # The image is real: two real products cost half of a complex one.
-    lines = {
-        order: a.real @ values + 1j * (a.imag @ values) for order, a in along_y.items()
-    }
-    return [(along_x[x] @ lines[y].T).T for y, x in terms]
+        return [
+            self.line(axis, slice(0, size), slice(0, count)).of_ones(frequency)
+            for axis, (size, count, frequency) in enumerate(axes)
+        ]
+
+    def of_ones(self, index: int, missing: ComplexArray | None) -> ComplexArray:
+        """Sums over the valid pixels as if they were 1, shape (orders, ny, nx)."""
+        along_y, along_x = self.along_axes(index)
+        ones = np.stack([along_y[y][:, None] * along_x[x] for y, x in self.orders])
+        return ones if missing is None else ones - missing[index]
+
+
+def _cuts(size: int) -> npt.NDArray[np.intp]:
+    """Edges of blocks of equal size: a narrow last one costs as much as its margins."""
+    return np.linspace(0, size, -(-size // _BLOCK) + 1).astype(int)
+
+
+def _blocks(edges: Any) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of all blocks, line by line."""
+    spans = [[slice(int(a), int(b)) for a, b in pairwise(axis)] for axis in edges]
+    yield from product(*spans)

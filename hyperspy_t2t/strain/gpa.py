@@ -3,7 +3,6 @@
 """Geometric phase analysis of one lattice: displacement and its gradient."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,8 @@ import numpy.typing as npt
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.frames import Convention
 from hyperspy_t2t.strain.continuation import linear_continuation, nearest_known
-from hyperspy_t2t.strain.demodulation import local_spectrum
+from hyperspy_t2t.strain.counting_noise import FringeNoise
+from hyperspy_t2t.strain.fringes import Fringes
 from hyperspy_t2t.strain.least_squares import (
     agreeing,
     displacement_correction,
@@ -24,11 +24,10 @@ from hyperspy_t2t.strain.least_squares import (
     slope_weight,
 )
 from hyperspy_t2t.strain.uncertainty import component_std
+from hyperspy_t2t.strain.unwrapping import unwrapped
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
-_WHOLE = 0.977
-"""Weight of a Gaussian that is cut at two standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ class PhaseField:
         The coarse grid, shape (ny, nx).
     g_vectors
         g of the reference, refined, in 1/nm, shape (n, 2).
+    origin
+        Phase of each fringe where u = 0, shape (n,).
     displacement
         u at image positions in nm, shape (2, ny, nx), zero on average in the
         reference.
@@ -49,7 +50,7 @@ class PhaseField:
     amplitude
         Amplitude of the weaker of the first two fringes relative to the reference.
     typical
-        |z| of these fringes in the reference, in grey levels.
+        |z| of the first two fringes in the reference, in grey levels, shape (2,).
     covariance
         Of β[i, j] with β[m, l] by the noise, shape (2, 2, 2, 2, ny, nx) in the order
         i, j, m, l; NaN where the noise is not known. The error of the mean over the
@@ -58,10 +59,11 @@ class PhaseField:
 
     grid: ImageGrid
     g_vectors: Array
+    origin: Array
     displacement: Array
     gradient: Array
     amplitude: Array
-    typical: float
+    typical: Array
     covariance: Array
 
     def std(self, convention: Convention = "reference") -> Array:
@@ -70,15 +72,11 @@ class PhaseField:
 
 
 def phase_field(
-    image: Any,
-    grid: ImageGrid,
-    g_vectors: Array,
+    fringes: Fringes,
     *,
-    resolution: float,
     reference: Mask,
     inside: Mask,
-    noise: Array | None = None,
-    correlation: Array | None = None,
+    noise: FringeNoise | None = None,
 ) -> PhaseField:
     """Displacement relative to the lattice of a reference.
 
@@ -86,304 +84,256 @@ def phase_field(
     from the complex field without unwrapping and without finite differences; its
     mean over the reference corrects g. Two g are inverted for β = ∂u/∂r, more by least
     squares, β = −(Σ w g gᵀ)⁻¹ Σ w g (∇φ)ᵀ / 2π, with w the inverse variance of the
-    slope by noise, which goes with 1/|z|². The first two g carry the unwrapped phase.
+    slope by noise, which goes with 1/|z|², or, if the noise is correlated, by the
+    inverse of the covariance. The first two g carry the unwrapped phase.
     Others improve the displacement where their phase is within π/2 of what these say,
     and both it and β only where their spots are within the Fourier mask
     (:func:`~hyperspy_t2t.strain.least_squares.agreeing`).
 
-    Where the image border cuts the Gaussian, phase and gradient belong to its centre
-    of weight. Within two standard deviations of the border neighbouring spots leak in:
-    gradient and amplitude there are those of the nearest place further inside, and the
+    Within two standard deviations of the border neighbouring spots leak in: gradient
+    and amplitude there are those of the nearest place further inside, and the
     displacement continues along that gradient.
 
     Parameters
     ----------
-    image, grid
-        The micrograph, numpy or dask, and its pixels in nm.
-    g_vectors
-        Frequencies in 1/nm, shape (n, 2), n ≥ 2, to within the Fourier mask; the
-        first two not parallel and strong.
-    resolution
-        Standard deviation in nm of the Gaussian average.
+    fringes
+        Of two or more g, the first two not parallel and strong
+        (:func:`~hyperspy_t2t.strain.fringes.local_fringes`).
     reference, inside
-        Where the reference is and where the lattice is, on the coarse grid of
-        ``coarse_grid(grid, resolution)``.
+        Where the reference is and where the lattice is, on the grid of the fringes.
     noise
-        Power density of the noise at each g in squared grey levels times nm², shape
-        (n,). By default the same for all, as large as the residuals of the fit in
-        the reference; two g leave none, then it is not known.
-    correlation
-        Of the noise of the phases of all g, shape (n, n), see
-        :func:`hyperspy_t2t.strain.counting_noise.phase_correlation`; by default none,
-        as for white noise.
+        Of the fringes. By default white, as large as the residuals of the fit in the
+        reference; two g leave none, then it is not known.
 
     Raises
     ------
     ValueError
-        Impossible g-vectors, or a reference without fringes.
+        A reference without fringes.
 
     References
     ----------
     Hÿtch, Snoeck, Kilaas, Ultramicroscopy 74 (1998) 131,
     https://doi.org/10.1016/S0304-3991(98)00035-7
     """
-    check_g_vectors(g_vectors, grid)
-    g_vectors = np.asarray(g_vectors, float)
-    local = local_spectrum(image, grid, g_vectors, sigma=resolution)
-    amplitude = local.amplitude[:2]
-    weight = np.where(reference, (amplitude**2).min(axis=0), 0.0)
-    if not weight.any():
-        raise ValueError(
-            "The reference holds no fringes of the given g. Choose a reference "
-            "region where both g are seen, or other g."
-        )
-    weight /= weight.sum()
-    shift, stretch = _centres_of_weight(grid, local.grid, resolution)
-    slope = local.phase_gradient / stretch
-    mean_slope = (slope[:2] * weight).sum(axis=(2, 3))
-    refined = g_vectors[:2] + mean_slope / (2 * np.pi)
-    phase_shift = (slope * shift).sum(axis=1)
-    component = local.component * np.exp(-1j * phase_shift)
-    seen = _away_from_border(local.coverage)
-    known = inside & seen if (inside & seen).any() else inside
-    gradient, displacement = _of_pair(
-        component[:2], local.grid, refined, mean_slope, slope[:2], known
-    )
-    trust = inverse_noise(local.amplitude, noise, resolution)
-    if len(g_vectors) > 2:
-        clean = weight * seen if (weight * seen).any() else weight
-        refined, gradient, displacement = _of_all(
-            g_vectors, refined, component, local.grid, slope, trust, gradient,
-            displacement, clean, known, resolution, correlation,
-        )  # fmt: skip
-        mean_slope = 2 * np.pi * (refined - g_vectors)
-    # Zero in the reference, up to a vector of the lattice the first two g span.
+    weight = fringes.reference_weight(reference)
+    known = _known(inside, fringes.seen)
+    trust = _trust(fringes, noise)
+    lattice = mean_lattice(fringes, reference, trust)
+    gradient, displacement = _of_pair(fringes, lattice, np.zeros(2), known)
     displacement -= (displacement * weight).sum(axis=(1, 2))[:, None, None]
-    typical = (amplitude * weight).sum(axis=(1, 2))
-    relative = (amplitude / typical[:, None, None]).min(axis=0)
-    predicted = predicted_slopes(refined, mean_slope, gradient)
+    origin = _origin(fringes, lattice, displacement, weight)
+    gradient, displacement = _of_all(
+        fringes, lattice, origin, trust, gradient, displacement, known, noise
+    )
+    # Zero in the reference, up to a vector of the lattice the first two g span.
+    shift = (displacement * weight).sum(axis=(1, 2))
+    displacement -= shift[:, None, None]
+    origin -= 2 * np.pi * lattice @ shift
     if noise is None:
-        of_slopes = slope_weight(trust, predicted, resolution)
-        residual = slope - predicted
-        trust /= residual_density(of_slopes, residual, weight * seen, resolution)
-    covariance = gradient_covariance(refined, trust, predicted, resolution, correlation)
-    nearest = nearest_known(seen)
+        trust /= _density(fringes, lattice, trust, gradient, weight)
+    typical = (fringes.amplitude[:2] * weight).sum(axis=(1, 2))
+    return _assembled(
+        fringes, lattice, origin, displacement, gradient, trust, typical, noise
+    )
+
+
+def neighbour_field(
+    fringes: Fringes,
+    standard: PhaseField,
+    *,
+    inside: Mask,
+    standard_inside: Mask,
+    noise: FringeNoise,
+) -> PhaseField:
+    """Displacement of a strongly mismatched neighbour relative to the same reference.
+
+    Its fringes are measured around its own spots, where its lattice lies in the middle
+    of the Fourier mask, and expressed in those of the reference: the phase of
+    z exp(2πi (g − g₀)·r) is φ₀ − 2π g₀·u again. That leaves u open by a lattice vector;
+    the one that continues the displacement across the border is taken.
+
+    Parameters
+    ----------
+    fringes
+        At the same spots as those of the reference, in the same order, each near where
+        the neighbour has it.
+    standard
+        Field of the reference and what shares its fringes, on the same grid.
+    inside, standard_inside
+        Where the neighbour and where the others are, shape (ny, nx).
+    noise
+        Of the fringes.
+    """
+    lattice = standard.g_vectors
+    known = _known(inside, fringes.seen)
+    trust = _trust(fringes, noise)
+    gradient, displacement = _of_pair(fringes, lattice, standard.origin[:2], known)
+    if len(lattice) > 2:
+        trust[2:] *= agreeing(
+            fringes.g_vectors[2:], lattice[2:], fringes.slope[2:], gradient,
+            fringes.resolution,
+        )  # fmt: skip
+    gradient, displacement = _of_all(
+        fringes, lattice, standard.origin, trust, gradient, displacement, known, noise
+    )
+    jump = _jump(displacement, standard.displacement, inside & known, standard_inside)
+    vector = np.linalg.solve(lattice[:2], np.rint(lattice[:2] @ jump))
+    return _assembled(
+        fringes, lattice, standard.origin, displacement - vector[:, None, None],
+        gradient, trust, standard.typical, noise,
+    )  # fmt: skip
+
+
+def mean_lattice(
+    fringes: Fringes, reference: Mask, trust: Array | None = None
+) -> Array:
+    """Refined g of a reference in 1/nm, shape (n, 2).
+
+    The first two by the mean slope, others where the lattice of these is seen; `trust`,
+    if given, is set to zero where it is not.
+    """
+    weight = fringes.reference_weight(reference)
+    mean_slope = (fringes.slope[:2] * weight).sum(axis=(2, 3))
+    pair = fringes.g_vectors[:2] + mean_slope / (2 * np.pi)
+    if len(fringes.g_vectors) == 2:
+        return pair
+    trust = _trust(fringes, None) if trust is None else trust
+    gradient = _pair_gradient(fringes, pair)
+    further, slope = fringes.g_vectors[2:], fringes.slope[2:]
+    expected = further @ np.linalg.solve(fringes.g_vectors[:2], pair)
+    trust[2:] *= agreeing(further, expected, slope, gradient, fringes.resolution)
+    clean = weight * fringes.seen if (weight * fringes.seen).any() else weight
+    others = reference_vectors(further, expected, slope, gradient, trust[2:] * clean)
+    return np.concatenate([pair, others])
+
+
+def _known(inside: Mask, seen: Mask) -> Mask:
+    return inside & seen if (inside & seen).any() else inside
+
+
+def _trust(fringes: Fringes, noise: FringeNoise | None) -> Array:
+    """Inverse variance of the phases, for a density of 1 where none is known."""
+    density = np.float64(1.0) if noise is None else noise.density_at(fringes.mean)
+    return inverse_noise(fringes.amplitude, density, fringes.resolution)
+
+
+def _pair_gradient(fringes: Fringes, lattice: Array) -> Array:
+    """β of the first two g, shape (2, 2, ny, nx)."""
+    _, slope = fringes.relative_to(lattice[:2])
+    inverse = np.linalg.inv(lattice[:2])
+    return -np.einsum("ik,kjyx->ijyx", inverse, slope) / (2 * np.pi)
+
+
+def _of_pair(
+    fringes: Fringes, lattice: Array, origin: Array, known: Mask
+) -> tuple[Array, Array]:
+    """∂u/∂r and u of two g, unwrapped where the lattice is known."""
+    component, slope = fringes.relative_to(lattice[:2])
+    turned = component * np.exp(-1j * origin)[:, None, None]
+    weight = (fringes.amplitude[:2] ** 2).min(axis=0)
+    phase = np.stack(
+        [
+            unwrapped(np.angle(z), along, weight, known, fringes.grid)
+            for z, along in zip(turned, slope, strict=True)
+        ]
+    )
+    if not known.all():
+        phase = linear_continuation(phase, slope, fringes.grid, known)
+    inverse = np.linalg.inv(lattice[:2])
+    displacement = -np.einsum("ik,kyx->iyx", inverse, phase) / (2 * np.pi)
+    return _pair_gradient(fringes, lattice), displacement
+
+
+def _origin(
+    fringes: Fringes, lattice: Array, displacement: Array, weight: Array
+) -> Array:
+    """Phase of each fringe where u = 0, shape (n,), averaged over the reference."""
+    component, _ = fringes.relative_to(lattice)
+    phase = 2 * np.pi * np.einsum("ki,iyx->kyx", lattice, displacement)
+    return np.angle((component * np.exp(1j * phase) * weight).sum(axis=(1, 2)))
+
+
+def _of_all(
+    fringes: Fringes,
+    lattice: Array,
+    origin: Array,
+    trust: Array,
+    gradient: Array,
+    displacement: Array,
+    known: Mask,
+    noise: FringeNoise | None,
+) -> tuple[Array, Array]:
+    """∂u/∂r and u of all g, from those of the first two."""
+    if len(lattice) == 2:
+        return gradient, displacement
+    component, slope = fringes.relative_to(lattice)
+    component *= np.exp(-1j * origin)[:, None, None]
+    correlation = None if noise is None else noise.correlation(len(lattice))
+    expected = _slopes(fringes, lattice, gradient)
+    gradient = fitted_gradient(
+        lattice, slope_weight(trust, expected, fringes.resolution), slope, correlation
+    )
+    displacement = displacement + displacement_correction(
+        component, lattice, trust, displacement, correlation
+    )
+    return gradient, linear_continuation(displacement, gradient, fringes.grid, known)
+
+
+def _slopes(fringes: Fringes, lattice: Array, gradient: Array) -> Array:
+    """∇ arg z that β predicts, shape (n, 2, ny, nx)."""
+    change = 2 * np.pi * (lattice - fringes.g_vectors)
+    return predicted_slopes(lattice, change, gradient)
+
+
+def _density(
+    fringes: Fringes, lattice: Array, trust: Array, gradient: Array, weight: Array
+) -> float:
+    """Density of white noise that the residuals in the reference speak of."""
+    predicted = _slopes(fringes, lattice, gradient)
+    of_slopes = slope_weight(trust, predicted, fringes.resolution)
+    return residual_density(
+        of_slopes, fringes.slope - predicted, weight * fringes.seen, fringes.resolution
+    )
+
+
+def _assembled(
+    fringes: Fringes,
+    lattice: Array,
+    origin: Array,
+    displacement: Array,
+    gradient: Array,
+    trust: Array,
+    typical: Array,
+    noise: FringeNoise | None,
+) -> PhaseField:
+    """The field; near the border of the image as at the nearest place inside."""
+    nearest = nearest_known(fringes.seen)
+    covariance = gradient_covariance(
+        lattice,
+        trust,
+        _slopes(fringes, lattice, gradient),
+        fringes.resolution,
+        None if noise is None else noise.correlation(len(lattice)),
+    )
+    amplitude = (fringes.amplitude[:2] / typical[:, None, None]).min(axis=0)
     return PhaseField(
-        local.grid,
-        refined,
+        fringes.grid,
+        lattice,
+        origin,
         displacement,
         gradient[(..., *nearest)],
-        relative[nearest],
-        float(typical.min()),
+        amplitude[nearest],
+        typical,
         covariance[(..., *nearest)],
     )
 
 
-def _of_pair(
-    component: npt.NDArray[np.complexfloating],
-    grid: ImageGrid,
-    refined: Array,
-    mean_slope: Array,
-    slope: Array,
-    known: Mask,
-) -> tuple[Array, Array]:
-    """∂u/∂r and u of two g; arguments as for :func:`_phases`."""
-    inverse = np.linalg.inv(refined)
-    gradient = -np.einsum(
-        "ik,kjyx->ijyx", inverse, slope - mean_slope[:, :, None, None]
-    ) / (2 * np.pi)
-    phase = _phases(component, grid, mean_slope, slope, known)
-    displacement = -np.einsum("ik,kyx->iyx", inverse, phase)
-    displacement /= 2 * np.pi
-    return gradient, displacement
+def _jump(displacement: Array, standard: Array, inside: Mask, others: Mask) -> Array:
+    """How far u is from its continuation across the border to others, (2,) in nm."""
+    from scipy.ndimage import distance_transform_edt
 
-
-def _of_all(
-    g_vectors: Array,
-    pair: Array,
-    component: npt.NDArray[np.complexfloating],
-    grid: ImageGrid,
-    slope: Array,
-    trust: Array,
-    gradient: Array,
-    displacement: Array,
-    weight: Array,
-    known: Mask,
-    resolution: float,
-    correlation: Array | None,
-) -> tuple[Array, Array, Array]:
-    """Refined g, ∂u/∂r and u of all g, from those of the first two.
-
-    `trust` is set to zero where a further g doesn't measure the lattice of the pair.
-    """
-    further = g_vectors[2:]
-    lattice = further @ np.linalg.solve(g_vectors[:2], pair)
-    trust[2:] *= agreeing(further, lattice, slope[2:], gradient, resolution)
-    others = reference_vectors(
-        further, lattice, slope[2:], gradient, trust[2:] * weight
-    )
-    refined = np.concatenate([pair, others])
-    mean_slope = 2 * np.pi * (refined - g_vectors)
-    expected = predicted_slopes(refined, mean_slope, gradient)
-    gradient = fitted_gradient(
-        refined,
-        slope_weight(trust, expected, resolution),
-        slope - mean_slope[:, :, None, None],
-        correlation,
-    )
-    displacement = displacement + displacement_correction(
-        _without_ramp(component, grid, mean_slope),
-        refined,
-        trust,
-        displacement,
-        weight,
-        correlation,
-    )
-    return (
-        refined,
-        gradient,
-        linear_continuation(displacement, gradient, grid, known),
-    )
-
-
-def _away_from_border(coverage: Array) -> Mask:
-    """Places two standard deviations or more from the border and from missing pixels.
-
-    Nearer to it the Gaussian is cut, and neighbouring spots leak into the phase.
-    """
-    return coverage > min(_WHOLE, 0.999 * coverage.max())
-
-
-def _centres_of_weight(
-    grid: ImageGrid, coarse: ImageGrid, sigma: float
-) -> tuple[Array, Array]:
-    """How far the weight of a Gaussian is from its place, and how fast it follows.
-
-    Beyond the border of the image there is no weight. With C the weight along one
-    axis, its centre is at R + σ² C′/C, which moves by 1 + σ² (ln C)″ per R: at a
-    border by 1 − 2/π only.
-
-    Returns
-    -------
-    ndarray, ndarray
-        Shift (x, y) in nm and its rate ∂(centre)/∂R, both of shape (2, ny, nx).
-    """
-    from scipy.special import ndtr
-
-    shifts, rates = [], []
-    for axis in (1, 0):
-        step = grid.pixel_size[axis]
-        place = np.arange(coarse.shape[axis]) * coarse.pixel_size[axis]
-        before = (-0.5 * step - place) / sigma
-        after = ((grid.shape[axis] - 0.5) * step - place) / sigma
-        low, high = (np.exp(-0.5 * t**2) / np.sqrt(2 * np.pi) for t in (before, after))
-        weight = ndtr(after) - ndtr(before)
-        first = (low - high) / weight
-        second = (before * low - after * high) / weight
-        shape = (1, -1) if axis == 1 else (-1, 1)
-        shifts.append(np.broadcast_to((sigma * first).reshape(shape), coarse.shape))
-        rate = 1 + second - first**2
-        rates.append(np.broadcast_to(rate.reshape(shape), coarse.shape))
-    return np.stack(shifts), np.stack(rates)
-
-
-def check_g_vectors(g_vectors: Array, grid: ImageGrid) -> None:
-    """Raise a ValueError unless all g are below Nyquist, the first two independent."""
-    g_vectors = np.asarray(g_vectors, float)
-    if g_vectors.ndim != 2 or g_vectors.shape[1] != 2 or len(g_vectors) < 2:
-        raise ValueError(
-            "Expected two or more g-vectors (gx, gy) in 1/nm, shape (n, 2), got shape "
-            f"{g_vectors.shape}."
-        )
-    if not np.isfinite(g_vectors).all():
-        raise ValueError(f"Expected finite g-vectors, got {g_vectors.tolist()} 1/nm.")
-    nyquist = 0.5 / np.array(grid.pixel_size)[::-1]
-    if np.any(np.abs(g_vectors) >= nyquist):
-        raise ValueError(
-            f"Expected g-vectors within the Nyquist limit of ±{nyquist[0]:.4g} and "
-            f"±{nyquist[1]:.4g} 1/nm, got {g_vectors.tolist()} 1/nm. Check their "
-            "unit (1/nm, without 2π) and the pixel size."
-        )
-    length = np.linalg.norm(g_vectors, axis=1)
-    if np.any(length == 0) or (
-        abs(np.linalg.det(g_vectors[:2])) < 0.1 * length[0] * length[1]
-    ):
-        raise ValueError(
-            "Expected two g-vectors more than 6° apart, got "
-            f"{g_vectors.tolist()} 1/nm. Choose two that are not parallel and give "
-            "them first."
-        )
-    i, j = np.triu_indices(len(g_vectors), 1)
-    apart = np.minimum(
-        np.linalg.norm(g_vectors[i] - g_vectors[j], axis=1),
-        np.linalg.norm(g_vectors[i] + g_vectors[j], axis=1),
-    )
-    if np.any(apart < 0.1 * length.min()):
-        raise ValueError(
-            "Expected different g-vectors, without −g of another, got "
-            f"{g_vectors.tolist()} 1/nm. Leave out those that are given twice."
-        )
-
-
-def check_resolution(resolution: float, g_vectors: Array, grid: ImageGrid) -> None:
-    """Raise a ValueError unless the Gaussian suits the fringes and the image.
-
-    Below 1/(π |g|) its transform, of standard deviation 1/(2πσ), reaches the zero
-    frequency at two standard deviations; above an eighth of the image less than half
-    of it is further than two standard deviations from the border.
-    """
-    finest, coarsest = resolution_limits(g_vectors, grid)
-    if not finest <= resolution <= coarsest:
-        raise ValueError(
-            "Expected a resolution (standard deviation of the average) from "
-            f"{finest:.3g} nm, where the mask would reach the zero frequency, to "
-            f"{coarsest:.3g} nm, an eighth of the image; got {resolution:.3g} nm."
-        )
-
-
-def resolution_limits(g_vectors: Array, grid: ImageGrid) -> tuple[float, float]:
-    """Finest and coarsest resolution in nm, see :func:`check_resolution`."""
-    finest = 1 / (np.pi * np.linalg.norm(g_vectors, axis=1).min())
-    sides = [n * step for n, step in zip(grid.shape, grid.pixel_size, strict=True)]
-    return float(finest), min(sides) / 8
-
-
-def _phases(
-    component: npt.NDArray[np.complexfloating],
-    grid: ImageGrid,
-    mean_slope: Array,
-    slope: Array,
-    inside: Mask,
-) -> Array:
-    """Phases without their mean slope, unwrapped inside, continued outside.
-
-    Parameters
-    ----------
-    component, slope
-        Complex field (2, ny, nx) and its phase gradient (2, 2, ny, nx).
-    mean_slope
-        Gradient in the reference, shape (2, 2), taken out before unwrapping.
-    """
-    from skimage.restoration import unwrap_phase
-
-    wrapped = np.angle(_without_ramp(component, grid, mean_slope))
-    if inside.all():
-        return np.stack([unwrap_phase(phase) for phase in wrapped])
-    phases = np.stack(
-        [
-            unwrap_phase(np.ma.masked_array(phase, ~inside)).filled(0.0)
-            for phase in wrapped
-        ]
-    )
-    return linear_continuation(
-        phases, slope - mean_slope[:, :, None, None], grid, inside
-    )
-
-
-def _without_ramp(
-    component: npt.NDArray[np.complexfloating], grid: ImageGrid, mean_slope: Array
-) -> npt.NDArray[np.complexfloating]:
-    """The field without the phase that the mean slope gives, zero at the corner."""
-    position = grid.to_nm(*np.indices(grid.shape)) - grid.to_nm(0, 0)
-    ramps = np.moveaxis(position @ mean_slope.T, -1, 0)
-    return component * np.exp(-1j * ramps)
+    if not others.any() or not inside.any():
+        return np.zeros(2)
+    distance = distance_transform_edt(~others)
+    near = inside & (distance <= distance[inside].min() + 2)
+    return np.median((displacement - standard)[:, near], axis=1)

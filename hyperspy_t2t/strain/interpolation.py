@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.strain.spline_kernels import fill_grid, natural_coefficients
 
 Array = npt.NDArray[np.floating]
-_MARGIN = 12
-"""Samples put around a field; what lies beyond them weighs below 1e-6 inside."""
+Ints = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -35,36 +35,26 @@ class SplineField:
 
         At the border they go straight on: a field of constant slope is met exactly.
         """
-        from scipy.ndimage import spline_filter
-
-        inner = slice(_MARGIN - 1, 1 - _MARGIN)
-        coefficients = [
-            spline_filter(np.pad(field, _MARGIN, mode="reflect", reflect_type="odd"), 3)
-            for field in samples
-        ]
-        return cls(grid, np.stack(coefficients)[:, inner, inner])
+        samples = np.ascontiguousarray(samples, float)
+        return cls(grid, natural_coefficients(samples))
 
     def on_grid(self, grid: ImageGrid) -> Array:
         """Values on the pixels of a finer grid, shape (n, *grid.shape)."""
-        from scipy.sparse import csr_array
+        result = np.empty((len(self.coefficients), *grid.shape))
+        fill_grid(self.coefficients, *self.axes(grid), result)
+        return result
 
-        operators = []
+    def axes(self, grid: ImageGrid) -> tuple[Ints, Array, Ints, Array]:
+        """First coefficient and four weights of the pixels along y, then along x."""
+        result = []
         for axis in (0, 1):
             position = grid.origin[axis] - self.grid.origin[axis]
             position += np.arange(grid.shape[axis]) * grid.pixel_size[axis]
             index, weight = _basis(
                 position / self.grid.pixel_size[axis], self.grid.shape[axis]
             )
-            rows = np.repeat(np.arange(grid.shape[axis]), 4)
-            shape = (grid.shape[axis], self.grid.shape[axis] + 2)
-            operators.append(csr_array((weight.ravel(), (rows, index.ravel())), shape))
-        along_y, along_x = operators
-        return np.stack(
-            [
-                np.ascontiguousarray(along_y @ (along_x @ c.T).T)
-                for c in self.coefficients
-            ]
-        )
+            result += [np.ascontiguousarray(index[:, 0]), weight]
+        return tuple(result)
 
     def at(self, positions: Array) -> Array:
         """Values at (x, y) in nm: positions (m, 2) give (n, m)."""

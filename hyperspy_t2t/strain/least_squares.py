@@ -13,6 +13,8 @@ middle of the mask.
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.strain.place_solver import least_squares_solver
+
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 _REACH = 2.0
@@ -22,28 +24,24 @@ _DISAGREEMENT = 1.0
 """Difference, in the same unit, between a slope and what other g say of it at most."""
 
 
-def inverse_noise(amplitude: Array, noise: Array | None, sigma: float) -> Array:
-    """w = |z|²/ν of each g, shape (n, ny, nx), for a density of 1 where none is known.
+def inverse_noise(amplitude: Array, density: Array, sigma: float) -> Array:
+    """w = |z|²/ν of each g, shape (n, ny, nx).
 
     Parameters
     ----------
     amplitude
         |z| in grey levels, shape (n, ny, nx).
-    noise
-        Power density at each g in squared grey levels times nm², shape (n,).
+    density
+        Power density of the noise in squared grey levels times nm², at each place or
+        one number.
     sigma
         Standard deviation of the average in nm.
     """
-    density = np.ones(len(amplitude)) if noise is None else np.asarray(noise, float)
-    if density.shape != (len(amplitude),):
-        raise ValueError(
-            f"Expected one noise density for each of the {len(amplitude)} g, got shape "
-            f"{density.shape}."
-        )
+    strongest = (amplitude**2).max()
     # Without noise all weights are those of the same small one.
-    density = np.maximum(density, max(density.max() * 1e-6, 1e-300))
-    power = np.maximum(amplitude**2, 1e-20 * (amplitude**2).max())
-    return power * (4 * np.pi * sigma**2 / density)[:, None, None]
+    density = np.maximum(density, strongest * sigma**2 * 1e-20 + 1e-300)
+    power = np.maximum(amplitude**2, 1e-20 * strongest)
+    return power * (4 * np.pi * sigma**2 / density)
 
 
 def slope_weight(weight: Array, slope: Array, sigma: float) -> Array:
@@ -135,25 +133,8 @@ def fitted_gradient(
         Of the noise of the phases, shape (n, n), by default none: with R the weights
         become √w_k (R⁻¹)_kl √w_l.
     """
-    solver = _solver(g_vectors, weight, correlation)
+    solver = least_squares_solver(g_vectors, weight, correlation)
     return -np.einsum("ikyx,kjyx->ijyx", solver, slope) / (2 * np.pi)
-
-
-def _solver(g_vectors: Array, weight: Array, correlation: Array | None = None) -> Array:
-    """(Σ w g gᵀ)⁻¹ g w, shape (2, n, ny, nx), with correlated noise (Gᵀ W G)⁻¹ Gᵀ W."""
-    if correlation is None:
-        weighted = np.einsum("ki,kyx->ikyx", g_vectors, weight)
-    else:
-        root = np.sqrt(np.moveaxis(weight, 0, -1))
-        used = root > 0
-        # A g that is left out says nothing of the noise of others.
-        both = used[..., None] & used[..., None, :]
-        inverse = np.linalg.inv(np.where(both, correlation, np.eye(len(weight))))
-        inverse *= root[..., None] * root[..., None, :]
-        weighted = np.einsum("ki,yxkl->ilyx", g_vectors, inverse)
-    (xx, xy), (_, yy) = np.einsum("ikyx,kj->ijyx", weighted, g_vectors)
-    inverse = np.array([[yy, -xy], [-xy, xx]]) / (xx * yy - xy**2)
-    return np.einsum("imyx,mkyx->ikyx", inverse, weighted)
 
 
 def displacement_correction(
@@ -161,7 +142,6 @@ def displacement_correction(
     g_vectors: Array,
     weight: Array,
     displacement: Array,
-    reference: Array,
     correlation: Array | None = None,
 ) -> Array:
     """What the third and further g add to the u of the first two, shape (2, ny, nx).
@@ -172,24 +152,21 @@ def displacement_correction(
     Parameters
     ----------
     component
-        z of all g without the mean slope of the reference, complex, (n, ny, nx).
+        z of all g without the fringes and the phase of the reference, complex,
+        shape (n, ny, nx).
     g_vectors, weight
         As for :func:`fitted_gradient`.
     displacement
         u of the first two g in nm, shape (2, ny, nx).
-    reference
-        Weight of each place in the reference, shape (ny, nx).
     correlation
         As for :func:`fitted_gradient`.
     """
     phase = 2 * np.pi * np.einsum("ki,iyx->kyx", g_vectors, displacement)
-    turned = component * np.exp(1j * phase)
-    origin = (turned * reference).sum(axis=(1, 2))
-    residual = np.angle(turned * np.exp(-1j * np.angle(origin))[:, None, None])
+    residual = np.angle(component * np.exp(1j * phase))
     # The unwrapped phases of the first two are u by definition, whatever its origin.
     residual[:2] = 0
     near = np.abs(residual) < np.pi / 2
-    solver = _solver(g_vectors, weight * near, correlation)
+    solver = least_squares_solver(g_vectors, weight * near, correlation)
     return -np.einsum("ikyx,kyx->iyx", solver, residual) / (2 * np.pi)
 
 
@@ -238,7 +215,7 @@ def gradient_covariance(
         Standard deviation of the average in nm.
     """
     of_slopes = slope_weight(weight, slope, sigma)
-    solver = _solver(g_vectors, of_slopes, correlation) / (2 * np.pi)
+    solver = least_squares_solver(g_vectors, of_slopes, correlation) / (2 * np.pi)
     root = np.sqrt(np.where(weight > 0, weight, np.inf))
     solver = solver / root
     related = np.eye(len(g_vectors)) if correlation is None else correlation

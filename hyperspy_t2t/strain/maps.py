@@ -1,6 +1,6 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""Strain at every pixel from the phase fields of one or more lattices."""
+"""Strain and its standard error at every pixel from the fields of lattices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,28 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.frames import Convention, deformation_gradient, strain_components
+from hyperspy_t2t.frames import Convention, check_convention
+from hyperspy_t2t.strain.continuation import nearest_known
 from hyperspy_t2t.strain.interpolation import SplineField
+from hyperspy_t2t.strain.spline_kernels import (
+    AS_THEY_ARE,
+    GPA,
+    NOT_NEGATIVE,
+    POLAR,
+    REFERENCE,
+    fill_pixels,
+)
 
 Array = npt.NDArray[np.floating]
 FAINTEST = 0.05
 """Fringes below this share of the reference's amplitude carry no strain, whatever
 the noise: neighbouring spots leak into them."""
+_KINDS = {"reference": REFERENCE, "gpa": GPA, "polar": POLAR}
 
 
 @dataclass(frozen=True)
 class LatticeField:
-    """Displacement field of the regions that share a lattice.
+    """Displacement field of the regions that share a lattice, all on one grid.
 
     Parameters
     ----------
@@ -34,6 +44,8 @@ class LatticeField:
         Spline of the relative amplitude of the fringes.
     faintest
         Amplitude below which noise takes over.
+    std
+        Splines of the standard errors of exx, eyy, exy and rotation, if known.
     """
 
     members: tuple[int, ...]
@@ -41,6 +53,7 @@ class LatticeField:
     gradient: SplineField
     amplitude: SplineField
     faintest: float = FAINTEST
+    std: SplineField | None = None
 
     @classmethod
     def from_samples(
@@ -52,14 +65,19 @@ class LatticeField:
         amplitude: Array,
         *,
         faintest: float = FAINTEST,
+        std: Array | None = None,
     ) -> "LatticeField":
-        """From samples (2, ny, nx), (2, 2, ny, nx) and (ny, nx) on a coarse grid."""
+        """From samples (2, ny, nx), (2, 2, ny, nx) and (ny, nx) on a coarse grid.
+
+        Unknown (NaN) places of `std`, shape (4, ny, nx), take the nearest known value.
+        """
         return cls(
             tuple(int(label) for label in members),
             SplineField.through(grid, displacement),
             SplineField.through(grid, gradient.reshape(4, *grid.shape)),
             SplineField.through(grid, amplitude[None]),
             faintest,
+            None if std is None else SplineField.through(grid, _filled(std)),
         )
 
     def displacement_at(self, positions: Array) -> Array:
@@ -96,16 +114,24 @@ def strain_block(
     convention
         See :func:`hyperspy_t2t.frames.strain_components`.
     """
+    check_convention(convention)
     result = np.full((4, *labels.shape), np.nan, np.float32)
     for field in fields:
-        valid, part, window = _valid_part(labels, grid, field)
-        if not valid.any():
-            continue
-        gradient = field.gradient.on_grid(window)[:, valid].T.reshape(-1, 2, 2)
-        values = strain_components(
-            deformation_gradient(gradient), convention=convention
-        )
-        result[(slice(None), *part)][:, valid] = values
+        _fill(result, labels, grid, field, field.gradient, _KINDS[convention])
+    return result
+
+
+def uncertainty_block(
+    labels: npt.NDArray[np.integer], grid: ImageGrid, fields: Sequence[LatticeField]
+) -> npt.NDArray[np.float32]:
+    """Standard errors of exx, eyy, exy, rotation of a block of pixels, (4, ny, nx).
+
+    NaN without lattice and where a lattice has no standard errors; never negative.
+    """
+    result = np.full((4, *labels.shape), np.nan, np.float32)
+    for field in fields:
+        if field.std is not None:
+            _fill(result, labels, grid, field, field.std, NOT_NEGATIVE)
     return result
 
 
@@ -115,22 +141,33 @@ def displacement_block(
     """u (x, y) in nm of a block of pixels, shape (2, ny, nx), NaN without lattice."""
     result = np.full((2, *labels.shape), np.nan, np.float32)
     for field in fields:
-        valid, part, window = _valid_part(labels, grid, field)
-        if valid.any():
-            values = field.displacement.on_grid(window)[:, valid]
-            result[(slice(None), *part)][:, valid] = values
+        _fill(result, labels, grid, field, field.displacement, AS_THEY_ARE)
     return result
 
 
-def _valid_part(
-    labels: npt.NDArray[np.integer], grid: ImageGrid, field: LatticeField
-) -> tuple[npt.NDArray[np.bool_], tuple[slice, slice], ImageGrid]:
-    """Where a lattice is seen in its bounding box, the box, and the box's grid."""
-    here = np.isin(labels, field.members)
-    rows, columns = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return np.zeros((0, 0), bool), (slice(0, 0), slice(0, 0)), grid
-    part = tuple(slice(int(a[0]), int(a[-1]) + 1) for a in (rows, columns))
-    window = grid.window(*part)
-    seen = field.amplitude.on_grid(window)[0] > field.faintest
-    return here[part] & seen, part, window
+def _fill(
+    result: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.integer],
+    grid: ImageGrid,
+    field: LatticeField,
+    splines: SplineField,
+    kind: int,
+) -> None:
+    """Values of one lattice at its pixels into `result`, where its fringes are seen."""
+    members = np.zeros(max((0, *field.members)) + 1, bool)
+    members[[label for label in field.members if label >= 0]] = True
+    fill_pixels(
+        np.concatenate([field.amplitude.coefficients, splines.coefficients]),
+        *splines.axes(grid),
+        np.ascontiguousarray(labels, np.int32),
+        members,
+        float(field.faintest),
+        kind,
+        result,
+    )
+
+
+def _filled(std: Array) -> Array:
+    """Unknown places as the nearest known ones; all NaN if none is known."""
+    known = np.isfinite(std).all(axis=0)
+    return std[(..., *nearest_known(known))] if known.any() else std

@@ -11,12 +11,14 @@ import numpy.typing as npt
 from hyperspy_t2t.frequencies import upper_half
 
 Array = npt.NDArray[np.floating]
-SHARED = 0.15
+SHARED = 0.22
 """Regions share a lattice when their g differ by less than this share of |g|."""
 _CLEAR = 1e4
 """Power over noise beyond which a spot is as good as any."""
-NARROWEST, WIDEST = 0.12, 0.2
-"""Bounds of the standard deviation of the Fourier mask, as shares of |g|."""
+_STEADY = 0.2
+"""Share of the best merit from which on a pair that ignores composition is taken."""
+WIDEST = 0.2
+"""Largest standard deviation of the Fourier mask as a share of the shortest |g|."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class RegionSpots:
         In nm².
     sides
         How many of the four sides of the image the region reaches.
-    own
-        Whether each spot is of the lattice and no satellite or sum of others, shape
-        (n,); by default all are.
+    steady
+        Whether the phase of each spot stays where other elements take the place of its
+        own, shape (n,); by default all do.
     """
 
     g: Array
@@ -51,7 +53,7 @@ class RegionSpots:
     scale: float
     area: float
     sides: int
-    own: npt.NDArray[np.bool_] | None = None
+    steady: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,15 @@ class Domain:
         Labels of all regions of the domain.
     g_vectors
         Two or more frequencies in 1/nm, shape (n, 2); the first two carry the phase.
-    reason
-        Why this reference, in words.
+    reason, g_reason
+        Why this reference and why these g, in words.
     """
 
     reference: int
     members: tuple[int, ...]
     g_vectors: Array
     reason: str
+    g_reason: str = ""
 
     @property
     def pair(self) -> Array:
@@ -123,10 +126,13 @@ def choose_domains(
         if given is None:
             del left[label]
             continue
+        why = "chosen by the user"
+        if fixed is None:
+            why = _why_pair(left[label], given)
         members = tuple(
             other for other in left if other == label or shares(left[other], given[:2])
         )
-        domains.append(Domain(label, members, given, reason))
+        domains.append(Domain(label, members, given, reason, why))
         for member in members:
             del left[member]
     return domains
@@ -167,23 +173,56 @@ def choose_g_pair(region: RegionSpots) -> Array | None:
 
     Merit of a pair: the smaller of its decades of power over noise per length of g,
     times the sine of the angle between them. Strain noise would favour long g, but
-    short ones still follow a large strain. The spots of a solution go before others.
+    short ones still follow a large strain. The spots of a solution go before others,
+    and among them those whose phase says nothing of the composition, unless their
+    merit is less than a fifth of the best.
     """
     upper = upper_half(region.g)
     indexed = upper & region.indexed
-    for eligible in (indexed, upper):
-        g = region.g[eligible]
-        i, j = np.triu_indices(len(g), 1)
-        if not len(i):
-            continue
-        length = np.linalg.norm(g, axis=1)
-        signal = np.log10(1 + np.minimum(region.snr[eligible], _CLEAR)) / length
-        sine = np.abs(g[i, 0] * g[j, 1] - g[i, 1] * g[j, 0]) / (length[i] * length[j])
-        merit = np.minimum(signal[i], signal[j]) * sine * (sine > 0.3)
-        if merit.max() > 0:
-            best = merit.argmax()
-            return g[[i[best], j[best]]]
-    return None
+    pair, merit = _best_pair(region, indexed)
+    if pair is None:
+        return _best_pair(region, upper)[0]
+    if region.steady is not None:
+        steady, steady_merit = _best_pair(region, indexed & region.steady)
+        if steady is not None and steady_merit > _STEADY * merit:
+            return steady
+    return pair
+
+
+def _why_pair(region: RegionSpots, pair: Array) -> str:
+    """The choice of a pair in words."""
+    reason = "pair with the best signal per length and angle"
+    if region.steady is None or region.steady.all():
+        return reason
+    if steady_pair(region, pair):
+        return f"{reason} of those whose phase does not shift with the composition"
+    return f"{reason}; where the composition changes their phase shifts"
+
+
+def steady_pair(region: RegionSpots, pair: Array) -> bool:
+    """Whether it is known that both g keep their phase when elements are replaced."""
+    if region.steady is None:
+        return False
+    nearest = [np.linalg.norm(region.g - g, axis=1).argmin() for g in pair]
+    return bool(region.steady[nearest].all())
+
+
+def _best_pair(
+    region: RegionSpots, eligible: npt.NDArray[np.bool_]
+) -> tuple[Array | None, float]:
+    """Best pair of the spots that are eligible, and its merit."""
+    g = region.g[eligible]
+    i, j = np.triu_indices(len(g), 1)
+    if not len(i):
+        return None, 0.0
+    length = np.linalg.norm(g, axis=1)
+    signal = np.log10(1 + np.minimum(region.snr[eligible], _CLEAR)) / length
+    sine = np.abs(g[i, 0] * g[j, 1] - g[i, 1] * g[j, 0]) / (length[i] * length[j])
+    merit = np.minimum(signal[i], signal[j]) * sine * (sine > 0.3)
+    best = merit.argmax()
+    if merit[best] <= 0:
+        return None, 0.0
+    return g[[i[best], j[best]]], float(merit[best])
 
 
 def shares(region: RegionSpots, pair: Array) -> bool:
@@ -203,21 +242,32 @@ def _offsets(region: RegionSpots, pair: Array) -> list[float | None]:
     return offsets
 
 
-def choose_resolution(domain: Domain, regions: Mapping[int, RegionSpots]) -> float:
-    """Standard deviation in nm of the Gaussian that averages the phases.
+def finest_resolution(domain: Domain, regions: Mapping[int, RegionSpots]) -> float:
+    """Finest standard deviation in nm of the Gaussian that averages the phases.
 
-    Its transform, of standard deviation 1/(2πσ), is wide enough to hold the
-    spots of all members and narrow enough to keep out other spots.
+    Its transform, of standard deviation 1/(2πσ), keeps out other spots, which are as
+    far from each other as the shortest g or difference of the pair is long.
     """
-    length = np.linalg.norm(domain.pair, axis=1).min()
-    spread = max(
-        (
-            offset
-            for label in domain.members
-            for offset in _offsets(regions[label], domain.pair)
-            if offset is not None
-        ),
-        default=0.0,
-    )
-    mask = np.clip(1.2 * spread, NARROWEST * length, WIDEST * length)
-    return float(1 / (2 * np.pi * mask))
+    first, second = domain.pair
+    spacings = np.array([first, second, first + second, first - second])
+    if domain.reference in regions:
+        region = regions[domain.reference]
+        spacings = np.concatenate([spacings, region.g[region.indexed]])
+    length = np.linalg.norm(spacings, axis=1).min()
+    return float(1 / (2 * np.pi * WIDEST * length))
+
+
+def own_g_vectors(
+    domain: Domain, region: RegionSpots, resolution: float
+) -> Array | None:
+    """Where a member of a domain has the g of the reference, shape (n, 2).
+
+    Only if one of them is further from that of the reference than the standard
+    deviation of the Fourier mask, 1/(2πσ); None if all are nearer.
+    """
+    near = [
+        region.g[np.linalg.norm(region.g - g, axis=1).argmin()] for g in domain.pair
+    ]
+    own = domain.g_vectors @ np.linalg.solve(domain.pair, np.array(near))
+    offset = np.linalg.norm(own - domain.g_vectors, axis=1)
+    return own if 2 * np.pi * resolution * offset.max() > 1 else None

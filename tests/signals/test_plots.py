@@ -58,7 +58,7 @@ def test_peaks(chain, label):
 
 
 def test_strain(chain):
-    chain.strain.plot()
+    chain.strain.browse()
     axes, _ = collections()
     norm = axes.images[0].norm
     assert norm.vmin == -norm.vmax < 0

@@ -17,10 +17,20 @@ from hyperspy_t2t.data.displacements import (
 )
 from hyperspy_t2t.data.synthetic import Region, Scan, synthetic_arrays
 from hyperspy_t2t.strain.demodulation import coarse_grid
-from hyperspy_t2t.strain.gpa import PhaseField, check_g_vectors, phase_field
+from hyperspy_t2t.strain import gpa
+from hyperspy_t2t.strain.fringes import local_fringes
+from hyperspy_t2t.strain.gpa import PhaseField
+from hyperspy_t2t.strain.limits import check_g_vectors
 
 PLANES = ((1, -1, 1), (1, -1, -1))
 FLOOR = 5e-5
+
+
+def phase_field(
+    image: np.ndarray, grid: ImageGrid, g: np.ndarray, *, resolution: float, **options
+) -> PhaseField:
+    fringes = local_fringes(image, grid, g, resolution=resolution)
+    return gpa.phase_field(fringes, **options)
 
 
 def positions(grid: ImageGrid) -> np.ndarray:

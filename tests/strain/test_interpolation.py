@@ -30,6 +30,23 @@ def test_samples_are_met() -> None:
     np.testing.assert_allclose(field.on_grid(COARSE), values, atol=1e-12)
 
 
+def test_they_are_the_natural_cubic_splines_of_scipy() -> None:
+    from scipy.interpolate import CubicSpline
+
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=COARSE.shape)
+    fine = ImageGrid((131, 97), (0.12, 0.1), COARSE.origin)
+    for axis in (0, 1):
+        place = np.arange(COARSE.shape[axis]) * COARSE.pixel_size[axis]
+        at = np.arange(fine.shape[axis]) * fine.pixel_size[axis]
+        spline = CubicSpline(place, values, axis=axis, bc_type="natural")
+        values = spline(at[at <= place[-1]])
+        assert values.shape[axis] == len(at)
+    samples = np.random.default_rng(6).normal(size=(1, *COARSE.shape))
+    found = SplineField.through(COARSE, samples).on_grid(fine)[0]
+    np.testing.assert_allclose(found, values, atol=1e-12)
+
+
 def test_cubics_are_exact_away_from_the_border() -> None:
     """What is beyond the border dies out as (2 − √3)ⁿ over n samples."""
     rng = np.random.default_rng(1)

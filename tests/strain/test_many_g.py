@@ -10,13 +10,28 @@ from hyperspy_t2t import frames
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.data.displacements import Displacement, Gradient, strained
 from hyperspy_t2t.data.synthetic import Region, Scan, synthetic_arrays
-from hyperspy_t2t.strain.counting_noise import phase_correlation
+from hyperspy_t2t.strain.counting_noise import (
+    FringeNoise,
+    fringe_noise,
+    fringe_products,
+)
 from hyperspy_t2t.strain.demodulation import coarse_grid, local_spectrum
-from hyperspy_t2t.strain.gpa import PhaseField, phase_field
+from hyperspy_t2t.strain import gpa
+from hyperspy_t2t.strain.fringes import local_fringes
+from hyperspy_t2t.strain.gpa import PhaseField
 from hyperspy_t2t.strain.least_squares import agreeing
 from hyperspy_t2t.strain.uncertainty import component_std
 
 FLOOR = 2e-4
+
+
+def phase_field(
+    image: np.ndarray, grid: ImageGrid, g: np.ndarray, *, resolution: float, **options
+) -> PhaseField:
+    fringes = local_fringes(image, grid, g, resolution=resolution)
+    return gpa.phase_field(fringes, **options)
+
+
 STRETCHED = strained(0.02, -0.01, 0.01, rotation=2, origin=(4, 3))
 
 
@@ -196,7 +211,9 @@ def test_two_g_are_inverted_exactly() -> None:
 def test_blocks_give_the_same(with_noise: bool) -> None:
     image, grid, g = crystal("Si diamond", (1, 1, 0), STRETCHED, shape=(200, 220),
                              pixel=(0.03, 0.025))  # fmt: skip
-    options = {"noise": np.linspace(1, 2, len(g))} if with_noise else {}
+    products = -0.1 * np.eye(len(g)) + 0.05
+    noise = FringeNoise(1.5, 0.3, image.mean(), products)
+    options = {"noise": noise} if with_noise else {}
     whole = analysed(image, grid, g, 0.4, **options)
     blocks = analysed(da.from_array(image, chunks=(57, 83)), grid, g, 0.4, **options)
     for name in ("gradient", "displacement", "amplitude", "covariance"):
@@ -213,8 +230,8 @@ def noisy_components(
     image, grid, g = crystal("Si diamond", (1, 1, 0), STRETCHED)
     g = g[:n]
     noise = level * image.std()
-    density = np.full(len(g), noise**2 * np.prod(grid.pixel_size))
-    options = {"noise": density} if given else {}
+    density = noise**2 * np.prod(grid.pixel_size)
+    options = {"noise": FringeNoise.white(density, len(g))} if given else {}
     # At the border residuals are not of the noise alone.
     options["reference"] = away(coarse_grid(grid, 0.5), 1.9)
     perfect = analysed(image, grid, g, **options)
@@ -314,33 +331,41 @@ def test_errors_of_components_are_those_of_drawn_gradients(convention: str) -> N
     np.testing.assert_allclose(quoted[:, 0, 0], values.std(axis=1), rtol=0.03)
 
 
-def test_noise_of_another_number_of_g() -> None:
-    grid = ImageGrid((100, 100), (0.02, 0.02))
-    image = waves(LATTICE, grid, strained(), 0.0)
-    with pytest.raises(ValueError, match=r"each of the 7 g, got shape \(2,\)"):
-        analysed(image, grid, LATTICE, 0.25, noise=np.ones(2))
-
-
 def counted(
-    phase: str, zone: tuple[int, int, int], n: int, dose: float, draws: int = 6
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    phase: str,
+    zone: tuple[int, int, int],
+    n: int,
+    dose: float,
+    *,
+    draws: int = 6,
+    offset: float = 0.0,
+    detector: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[FringeNoise]]:
     """Errors (draws, 4, places) with counting noise, without and with its correlation,
-    and the errors of the latter over the quoted ones."""
+    the errors of the latter over the quoted ones, and the noise that was found.
+
+    `offset` and `detector` are a constant and white noise in grey levels.
+    """
     image, grid, g = crystal(phase, zone, strained(), longest=11.0)
     image *= dose / image.mean()
-    g = g[:n]
     rows, columns = (np.hanning(size + 2)[1:-1] for size in grid.shape)
-    options = {
-        "noise": np.full(len(g), dose * np.prod(grid.pixel_size)),
-        "reference": away(coarse_grid(grid, 0.4), 1.5),
-    }
-    inside = options["reference"]
-    white, right, normalised = [], [], []
+    window = np.outer(rows, columns)
+    inside = away(coarse_grid(grid, 0.4), 1.5)
+    white = FringeNoise.white(dose * np.prod(grid.pixel_size), n)
+    without, right, normalised, noises = [], [], [], []
     for seed in range(draws):
-        drawn = np.random.default_rng(seed).poisson(image).astype(float)
-        correlation = phase_correlation(drawn, np.outer(rows, columns), grid, g)
-        for errors, given in ((white, None), (right, correlation)):
-            found = analysed(drawn, grid, g, 0.4, correlation=given, **options)
+        rng = np.random.default_rng(seed)
+        drawn = rng.poisson(image) + offset + rng.normal(0, detector, image.shape)
+        fringes = local_fringes(drawn, grid, g[:12], resolution=0.4)
+        lattice = gpa.mean_lattice(fringes, inside)
+        products = fringe_products(drawn, window, grid, lattice)
+        weight = fringes.reference_weight(inside)
+        noises.append(fringe_noise(fringes, lattice, products, weight))
+        for errors, noise in ((without, white), (right, noises[-1])):
+            found = gpa.phase_field(
+                fringes.first(n), reference=inside,
+                inside=np.ones_like(inside), noise=noise,
+            )  # fmt: skip
             errors.append(
                 frames.strain_components(
                     frames.deformation_gradient(
@@ -349,7 +374,7 @@ def counted(
                 )
             )
         normalised.append(right[-1] / found.std()[:, inside])
-    return np.array(white), np.array(right), np.array(normalised)
+    return np.array(without), np.array(right), np.array(normalised), noises
 
 
 @pytest.mark.parametrize("dose", [2, 200])
@@ -359,13 +384,39 @@ def counted(
 )
 def test_counting_noise(phase: str, zone: tuple, dose: float) -> None:
     """Its correlation makes the errors honest, and smaller by a tenth or more."""
-    white, right, normalised = counted(phase, zone, 12, dose)
+    white, right, normalised, noises = counted(phase, zone, 12, dose)
     spread = normalised.std(axis=(0, 2))
-    assert spread.min() > 0.85 and spread.max() < 1.2, spread
+    assert spread.min() > 0.85 and spread.max() < 1.15, spread
     assert rmse(right) < 0.92 * rmse(white)
+    # All of the variance is that of counts: it rises by 1/dose per count.
+    assert np.mean([n.gain for n in noises]) == pytest.approx(1 / dose, rel=0.12)
+    density = np.mean([n.density for n in noises])
+    assert density == pytest.approx(dose * 0.018 * 0.025, rel=0.12)
+
+
+def test_white_noise_of_the_detector_has_no_gain() -> None:
+    *_, normalised, noises = counted("Si diamond", (1, 1, 0), 12, 2000, detector=300.0)
+    spread = normalised.std(axis=(0, 2))
+    assert spread.min() > 0.85 and spread.max() < 1.15, spread
+    # The variance of counts is 2 % of that of the detector.
+    assert np.mean([n.gain for n in noises]) < 0.15 / 2000
+
+
+def test_an_offset_of_the_detector_does_not_matter() -> None:
+    *_, plain, _ = counted("Si diamond", (1, 1, 0), 12, 20, draws=2)
+    *_, shifted, _ = counted("Si diamond", (1, 1, 0), 12, 20, draws=2, offset=100.0)
+    np.testing.assert_allclose(plain, shifted, rtol=1e-3, atol=1e-3)
 
 
 def test_counting_noise_of_two_g() -> None:
-    *_, normalised = counted("Si diamond", (1, 1, 0), 2, 20)
+    *_, normalised, _ = counted("Si diamond", (1, 1, 0), 2, 20)
     spread = normalised.std(axis=(0, 2))
     assert spread.min() > 0.85 and spread.max() < 1.2, spread
+
+
+def test_three_g_do_not_tell_noise_from_signal() -> None:
+    image, grid, g = crystal("Si diamond", (1, 1, 0), STRETCHED)
+    fringes = local_fringes(image, grid, g[:3], resolution=0.5)
+    weight = fringes.reference_weight(np.ones(fringes.grid.shape, bool))
+    with pytest.raises(ValueError, match="Expected 4 or more g to tell noise by"):
+        fringe_noise(fringes, g[:3], np.zeros((3, 3)), weight)

@@ -1,0 +1,97 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""What a part of the reference tells: which g are of use, and the noise of fringes."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.peaks.manual import noise_densities
+from hyperspy_t2t.peaks.window import region_window
+from hyperspy_t2t.segmentation.regions import nearest_indices
+from hyperspy_t2t.strain.continuation import core
+from hyperspy_t2t.strain.counting_noise import (
+    FEWEST,
+    FringeNoise,
+    fringe_noise,
+    fringe_products,
+)
+from hyperspy_t2t.strain.fringes import Fringes, local_fringes
+from hyperspy_t2t.strain.gpa import mean_lattice
+from hyperspy_t2t.strain.useful_g import MOST, different, most_useful
+
+Array = npt.NDArray[np.floating]
+Mask = npt.NDArray[np.bool_]
+DEPTH = 7.0
+"""Coarse pixels, half a σ each, from an outline from which on nothing leaks in."""
+_TOLD = 14
+"""Fringes that tell of the noise."""
+_SEEN = 0.05
+"""Share of the strongest fringes from which on others tell of the noise."""
+
+
+def probe(
+    image: Array,
+    reference: Mask,
+    grid: ImageGrid,
+    g_vectors: Array,
+    nodes: Array,
+    usable: npt.NDArray[np.bool_],
+    *,
+    resolution: float,
+) -> tuple[Array, FringeNoise]:
+    """Which nodes of a lattice are of use beside given g, and the noise of all.
+
+    The noise is that by which four or more fringes disagree, else that between the
+    spots of the spectrum.
+
+    Parameters
+    ----------
+    image, reference
+        Grey levels, and which of the pixels are reference, shape (ny, nx).
+    grid
+        The pixels in nm.
+    g_vectors
+        Those that are taken in any case in 1/nm, (n, 2), the first two independent.
+    nodes, usable
+        Others of the lattice, (m, 2), and which of them may be taken, (m,).
+    resolution
+        Standard deviation of the average in nm.
+
+    Returns
+    -------
+    g_vectors, noise
+        The given g, then those nodes that are of use; noise of their fringes.
+    """
+    count = len(g_vectors)
+    new = different(nodes, g_vectors)
+    candidates = np.concatenate([g_vectors, nodes[new]])
+    fringes = local_fringes(image, grid, candidates, resolution=resolution)
+    places = core(reference[np.ix_(*nearest_indices(grid, fringes.grid))], depth=DEPTH)
+    weight = fringes.reference_weight(places)
+    window = region_window(reference, pixel_size=grid.pixel_size)
+    counted = np.where(np.isfinite(image), image, 0.0)
+
+    def products(some: Fringes) -> Array:
+        return fringe_products(counted, window, grid, mean_lattice(some, places))
+
+    told = fringes.at(_telling(fringes, weight, count))
+    if len(told.g_vectors) < FEWEST:
+        density = noise_densities(image, reference, grid.pixel_size, g_vectors).max()
+        return g_vectors, FringeNoise.white(density, count)
+    noise = fringe_noise(told, mean_lattice(told, places), products(told), weight)
+    allowed = np.concatenate([np.zeros(count, bool), usable[new]])
+    most = max(0, MOST - count)
+    added = most_useful(fringes, weight, noise.density, allowed, most=most)
+    chosen = np.concatenate([np.arange(count), added])
+    return candidates[chosen], replace(noise, products=products(fringes.at(chosen)))
+
+
+def _telling(fringes: Fringes, weight: Array, count: int) -> npt.NDArray[np.intp]:
+    """The given fringes and the strongest others, to tell the noise by."""
+    level = (fringes.amplitude * weight).sum(axis=(1, 2))
+    seen = count + np.flatnonzero(level[count:] > _SEEN * level.max())
+    others = seen[np.argsort(-level[seen], kind="stable")]
+    return np.concatenate([np.arange(count), others[: max(0, _TOLD - count)]])

@@ -1,0 +1,279 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Phases unwrapped with cuts between residues, where fringes are faint.
+
+Around a dislocation the phase grows by 2π: no unwrapped phase can do without a cut
+from it to another of opposite sign or to the border. Between neighbours the phase
+steps by what its slope predicts, up to the rest that is smaller than π. A circuit of
+four places that does not close is a residue. Each is tied to others that cancel it by
+paths that cross as little weight as possible (Goldstein, Zebker, Werner, Radio Science
+23 (1988) 713, https://doi.org/10.1029/RS023i004p00713); the steps across a path change
+by 2π, and then all circuits close.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.calibration import ImageGrid
+
+Array = npt.NDArray[np.floating]
+Mask = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.integer]
+_LEAST_COST = 1e-3
+"""Cost of a cut where there is no weight, relative to the best place: of two ways
+through nothing the shorter one is taken."""
+
+
+class Steps(NamedTuple):
+    """Phase differences between neighbours of a grid (ny, nx), in rad."""
+
+    along_y: Array
+    """From each place to the next along y, shape (ny − 1, nx)."""
+    along_x: Array
+    """From each place to the next along x, shape (ny, nx − 1)."""
+
+    def residues(self) -> Integers:
+        """Turns of 2π around each four neighbours, from +x towards +y.
+
+        Shape (ny − 1, nx − 1).
+        """
+        circuit = self.along_x[:-1] + self.along_y[:, 1:]
+        circuit = circuit - self.along_x[1:] - self.along_y[:, :-1]
+        return np.rint(circuit / (2 * np.pi)).astype(np.int64)
+
+
+def phase_steps(phase: Array, slope: Array, grid: ImageGrid) -> Steps:
+    """Most likely phase differences between neighbours.
+
+    Parameters
+    ----------
+    phase
+        In rad, known up to multiples of 2π, shape (ny, nx).
+    slope
+        (∂/∂x, ∂/∂y) of the phase in rad/nm, shape (2, ny, nx).
+    grid
+        Where the places are.
+    """
+    return Steps(
+        *(
+            expected + wrapped(np.diff(phase, axis=axis) - expected)
+            for axis, expected in enumerate(expected_steps(slope, grid))
+        )
+    )
+
+
+def expected_steps(slope: Array, grid: ImageGrid) -> tuple[Array, Array]:
+    """Steps along y and along x by the mean slope of both ends."""
+    along_y, along_x = slope[1], slope[0]
+    return (
+        0.5 * grid.pixel_size[0] * (along_y[1:] + along_y[:-1]),
+        0.5 * grid.pixel_size[1] * (along_x[:, 1:] + along_x[:, :-1]),
+    )
+
+
+def wrapped(angle: Array) -> Array:
+    """Angles brought to −π to π."""
+    return angle - 2 * np.pi * np.rint(angle / (2 * np.pi))
+
+
+def unwrapped(
+    phase: Array, slope: Array, weight: Array, inside: Mask, grid: ImageGrid
+) -> Array:
+    """A phase without jumps of 2π other than cuts from residues.
+
+    Parameters
+    ----------
+    phase
+        In rad, known up to multiples of 2π, shape (ny, nx).
+    slope
+        (∂/∂x, ∂/∂y) of the phase in rad/nm, shape (2, ny, nx).
+    weight
+        How much a cut costs at each place, such as the square of the amplitude of the
+        fringes, shape (ny, nx).
+    inside
+        Where the phase counts; elsewhere cuts are free.
+    grid
+        Where the places are.
+
+    Returns
+    -------
+    ndarray
+        The phase plus multiples of 2π, shape (ny, nx); in each connected part of
+        `inside` none is added at the place of the largest weight.
+    """
+    finite = np.isfinite(phase) & np.isfinite(slope).all(axis=0)
+    phase = np.where(finite, phase, 0.0)
+    slope = np.where(finite, slope, 0.0)
+    weight = np.where(inside & finite & np.isfinite(weight), weight, 0.0)
+    steps = phase_steps(phase, slope, grid)
+    residues = steps.residues()
+    if residues.any():
+        steps = _closed(steps, residues, _cut_costs(steps, slope, weight, grid))
+    down = np.cumsum(np.concatenate([phase[:1, :1], steps.along_y[:, :1]]), axis=0)
+    total = np.cumsum(np.concatenate([down, steps.along_x], axis=1), axis=1)
+    turns = np.rint((total - phase) / (2 * np.pi))
+    return phase + 2 * np.pi * (turns - _turns_at_best(turns, weight, inside))
+
+
+def _turns_at_best(turns: Array, weight: Array, inside: Mask) -> Array:
+    """For each place the turns at the heaviest place of its connected part."""
+    from scipy.ndimage import label, maximum_position
+
+    parts, count = label(inside)
+    if not count:
+        return np.zeros(turns.shape)
+    best = maximum_position(weight, parts, np.arange(1, count + 1))
+    offsets = np.concatenate([[0.0], [turns[place] for place in best]])
+    return offsets[parts]
+
+
+def _cut_costs(steps: Steps, slope: Array, weight: Array, grid: ImageGrid) -> Steps:
+    """What it costs to change each step by 2π, all above zero.
+
+    The weight of the weaker end, less where the step is far from what is expected: for
+    phases with the variance 1/weight the logarithm of the odds goes as their product.
+    """
+    weight = weight / max(weight.max(initial=0.0), np.finfo(float).tiny)
+    ends = (
+        np.minimum(weight[1:], weight[:-1]),
+        np.minimum(weight[:, 1:], weight[:, :-1]),
+    )
+    expected = expected_steps(slope, grid)
+    return Steps(
+        *(
+            _LEAST_COST + end * (1 - np.abs(step - likely) / np.pi).clip(0)
+            for end, step, likely in zip(ends, steps, expected, strict=True)
+        )
+    )
+
+
+def _closed(steps: Steps, residues: Integers, costs: Steps) -> Steps:
+    """Steps whose circuits all close: 2π is taken off across paths between residues.
+
+    Circuits are the nodes of a graph with a ring of free ones around the image; an edge
+    leads across each step. Paths grow from all residues and the ring at once and join
+    where they meet, shortest first, until the residues of each tree cancel.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import dijkstra
+
+    charge = np.pad(residues, 1)
+    ring = np.ones(charge.shape, bool)
+    ring[1:-1, 1:-1] = False
+    charge, ring = charge.ravel(), ring.ravel()
+    first, second = _circuits_beside(steps)
+    cost = np.concatenate([part.ravel() for part in costs])
+    distance, before, owner = dijkstra(
+        coo_array((cost, (first, second)), (charge.size, charge.size)).tocsr(),
+        directed=False,
+        indices=np.flatnonzero(ring | (charge != 0)),
+        return_predecessors=True,
+        min_only=True,
+    )
+    owner = np.where(ring[owner], 0, owner)  # the first stands for the whole ring
+    met = np.flatnonzero(owner[first] != owner[second])
+    length = distance[first] + distance[second] + cost
+    met = met[np.argsort(length[met], kind="stable")]
+    links = np.stack([owner[first], owner[second]], axis=1)[met].tolist()
+    turns = np.zeros(len(cost))
+    for at, flow in _flows(links, _trees(links, charge), charge):
+        edge = met[at]
+        turns[edge] += flow
+        for end, handed in ((first[edge], -flow), (second[edge], flow)):
+            while before[end] >= 0:
+                _add(turns, end, before[end], handed, steps)
+                end = before[end]
+    along_y, along_x = np.split(2 * np.pi * turns, [steps.along_y.size])
+    return Steps(
+        steps.along_y - along_y.reshape(steps.along_y.shape),
+        steps.along_x - along_x.reshape(steps.along_x.shape),
+    )
+
+
+def _circuits_beside(steps: Steps) -> tuple[Integers, Integers]:
+    """Numbers of the circuits on both sides of each step, those along y first.
+
+    A turn taken off the step moves a residue from the first to the second.
+    """
+    ny, nx = len(steps.along_x), steps.along_y.shape[1]
+    number = np.arange((ny + 1) * (nx + 1)).reshape(ny + 1, nx + 1)
+    left, right = number[1:-1, :-1], number[1:-1, 1:]
+    above, below = number[:-1, 1:-1], number[1:, 1:-1]
+    return (
+        np.concatenate([left.ravel(), below.ravel()]),
+        np.concatenate([right.ravel(), above.ravel()]),
+    )
+
+
+def _add(turns: Array, start: int, stop: int, flow: float, steps: Steps) -> None:
+    """Add the turns that move a residue from one circuit to the next one."""
+    nx = steps.along_y.shape[1]
+    row, column = divmod(int(min(start, stop)), nx + 1)
+    if abs(int(stop) - int(start)) == 1:
+        edge, sign = (row - 1) * nx + column, np.sign(stop - start)
+    else:
+        edge = steps.along_y.size + row * (nx - 1) + column - 1
+        sign = np.sign(start - stop)
+    turns[edge] += sign * flow
+
+
+def _trees(links: list[list[int]], charge: Integers) -> list[int]:
+    """Which of the links, shortest first, join residues to trees that cancel.
+
+    A link is taken if the residues of one of the trees that it joins do not cancel yet;
+    those of the tree with the ring, circuit 0, always do.
+    """
+    parent: dict[int, int] = {}
+    total = {int(node): int(charge[node]) for node in np.flatnonzero(charge)}
+
+    def root(node: int) -> int:
+        while parent.get(node, node) != node:
+            parent[node] = parent.get(parent[node], parent[node])
+            node = parent[node]
+        return node
+
+    taken, open_trees = [], len(total)
+    for at, (first, second) in enumerate(links):
+        if not open_trees:
+            break
+        a, b = sorted((root(first), root(second)))  # the ring stays a root
+        charges = total.get(a, 0), total.get(b, 0)
+        if a == b or not any(charges):
+            continue
+        parent[b] = a
+        total[a] = sum(charges) if a else 0
+        open_trees += bool(total[a]) - sum(map(bool, charges))
+        taken.append(at)
+    return taken
+
+
+def _flows(
+    links: list[list[int]], taken: list[int], charge: Integers
+) -> list[tuple[int, int]]:
+    """What to move across each link, from its first to its second end.
+
+    Leaf by leaf, each residue of a tree is handed on; the ring keeps what it gets.
+    """
+    around: dict[int, set[int]] = {}
+    for at in taken:
+        for node in links[at]:
+            around.setdefault(node, set()).add(at)
+    excess = {node: int(charge[node]) for node in around}
+    leaves = [node for node, own in around.items() if len(own) == 1 and node]
+    flows = []
+    while leaves:
+        node = leaves.pop()
+        if not around[node]:
+            continue
+        at = around[node].pop()
+        first, second = links[at]
+        other = second if node == first else first
+        around[other].discard(at)
+        if excess[node]:
+            flows.append((at, excess[node] if node == first else -excess[node]))
+            excess[other] += excess[node]
+        if other and len(around[other]) == 1:
+            leaves.append(other)
+    return flows
