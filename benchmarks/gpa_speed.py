@@ -12,6 +12,7 @@ every pixel of the maps is computed and thrown away.
 
 import argparse
 import cProfile
+import gc
 import json
 import os
 import pstats
@@ -103,6 +104,7 @@ def measured(size: int, count: int, lazy: bool) -> dict:
     for name, step in steps.items():
         seconds = []
         for _ in range(1 if lazy else RUNS):
+            gc.collect()
             start = time.process_time()
             step(signal, count)
             seconds.append(time.process_time() - start)

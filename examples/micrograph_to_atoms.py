@@ -233,16 +233,23 @@ save_figure(figure, "spectra")
 # Strain
 # ------
 # Strain is relative to the reference, whose own mean strain is zero by definition. The
-# package says which region it took and why; ``peaks.gpa(reference=label)`` takes
-# another one.
+# package says what it chose and why; ``peaks.gpa(reference=label)`` takes another
+# reference. What scatters more than the quoted error is not counting noise: strain, the
+# distortion of the scan, or the blur at borders.
 
 strain = peaks.gpa()
 save(strain, "3_strain")
 
 print(f"\nReference region {strain.reference_region}:")
 print(f"          {strain.metadata.Strain.reference_reason}")
-for gx, gy in strain.g_vectors:
+for gx, gy in strain.g_vectors[:2]:
     print(f"          g = ({gx:.4f}, {gy:.4f}) 1/nm, |g| = {np.hypot(gx, gy):.4f} 1/nm")
+print(f"          and {len(strain.g_vectors) - 2} more")
+chosen = strain.metadata.Strain
+print(f"          resolution {chosen.resolution:.3f} nm: {chosen.resolution_reason}")
+error_of_pixels = np.nanmedian(np.asarray(strain.uncertainty.data), axis=(1, 2))
+errors = [f"{100 * value:.2f}" for value in error_of_pixels]
+print(f"          standard errors of exx, eyy, exy: {', '.join(errors[:3])} %")
 print(f"\nStrain of the regions with a phase, convention {strain.convention!r},")
 print("          mean ± standard deviation over the pixels")
 print("   label  against  exx (%)         eyy (%)         exy (%)         rotation (°)")

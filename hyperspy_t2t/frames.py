@@ -25,6 +25,18 @@ def rotation_2d(angle: float) -> Array:
     return np.array([[cosine, -sine], [sine, cosine]])
 
 
+def in_turned_axes(gradient: Array, angle: float) -> Array:
+    """∂u_i/∂r_j along axes that are turned by `angle` radians from +x towards +y.
+
+    Parameters
+    ----------
+    gradient
+        Along x and y, shape (2, 2, ...).
+    """
+    turn = rotation_2d(-angle)
+    return np.einsum("ia,jb,ab...->ij...", turn, turn, gradient)
+
+
 def deformation_gradient(displacement_gradient: Array) -> Array:
     """Deformation gradient F = ∂r/∂R from β = ∂u/∂r: F = (I − β)⁻¹.
 

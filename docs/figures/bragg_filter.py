@@ -14,4 +14,4 @@ panels = {
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 for ax, (title, signal) in zip(axes, panels.items(), strict=True):
     drawing.image(ax, signal)
-    ax.set_title(title)
+    ax.set(xlim=(2.6, 7.6), ylim=(7.6, 2.6), title=title)

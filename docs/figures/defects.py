@@ -15,8 +15,7 @@ def strain_of(fields, outline, size):
         )
     options = {"shape": (size, 600), "pixel_size": 0.025, "dose": 200.0, "seed": 1}
     image = synthetic_micrograph(regions, **options)
-    peaks = image.segment().find_peaks().index_phases(["SrTiO3"])
-    return image, peaks.gpa()
+    return image, image.segment().find_peaks().gpa(resolution=0.35)
 
 
 dislocations = EdgeDislocation((SIDE, 0), (4, 7.5)) + EdgeDislocation(

@@ -4,7 +4,7 @@ import numpy as np
 from hyperspy_t2t.data import scene
 
 image = scene("quantum_well", dose=20.0, seed=1)
-strain = image.segment().find_peaks().index_phases(["Ge"]).gpa()
+strain = image.segment().find_peaks().index_phases(["Ge"]).gpa(resolution=0.35)
 profile = strain.profile((10, 2), (10, 18.5), width=2)
 distance = profile.axes_manager["distance"].axis
 figure, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")

@@ -47,3 +47,10 @@ def composition_phase_shift(phase: CrystalPhase, hkl: npt.ArrayLike) -> Array:
             changed = total + (factor - 1) * own
             shift = np.maximum(shift, np.abs(np.angle(changed * total.conj())))
     return shift
+
+
+def isomorphous(first: CrystalPhase, second: CrystalPhase) -> bool:
+    """Whether cells are alike: lengths within 15 % and angles within 5°."""
+    one, other = np.array(first.cell), np.array(second.cell)
+    alike = np.abs(one[:3] / other[:3] - 1) < 0.15
+    return bool(alike.all() and (np.abs(one[3:] - other[3:]) < 5).all())

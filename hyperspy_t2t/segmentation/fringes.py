@@ -8,7 +8,7 @@ data, and the smooth background B. Its modulus is half the amplitude of the frin
 the gradient of its phase 2π times how far their local frequency lies from f. It is
 the inverse transform of a small window of the image's spectrum, block by block of a
 large image; M. J. Hÿtch, Microsc. Microanal. Microstruct. 8 (1997) 41,
-https://doi.org/10.1051/mmm:199700801041300.
+https://doi.org/10.1051/mmm:1997105.
 """
 
 from collections.abc import Iterator

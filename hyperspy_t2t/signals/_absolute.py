@@ -21,7 +21,7 @@ from hyperspy_t2t.signals._mean_lattices import (
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import best_of
 from hyperspy_t2t.signals._source import Source
-from hyperspy_t2t.signals._strain import by_blocks, field_of, field_of_region
+from hyperspy_t2t.signals._strain_fields import by_blocks, field_of, field_of_region
 from hyperspy_t2t.strain.absolute import (
     LatticeCell,
     lattice_cell,
@@ -183,7 +183,11 @@ def _absolute_map(
         "Phases": strain.metadata.Phases.as_dictionary(),
         "Processing": processing(strain, "absolute", {"calibration": calibration}),
     }
-    fields = [_corrected_field(domain, correction) for domain in domains.values()]
+    angle = np.deg2rad(float(node.get("axes_angle", 0.0)))
+    fields = [
+        _corrected_field(domain, correction).in_axes(angle)
+        for domain in domains.values()
+    ]
     data = by_blocks(source, 4, strain_block, fields, convention=strain.convention)
     axes = [
         {"name": "component", "size": 4, "navigate": True},

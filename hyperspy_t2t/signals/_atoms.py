@@ -29,7 +29,7 @@ from hyperspy_t2t.signals._composition import (
 from hyperspy_t2t.signals._provenance import processing
 from hyperspy_t2t.signals._solutions import best_of
 from hyperspy_t2t.signals._source import RegionImage, Source
-from hyperspy_t2t.signals._strain import field_of_region
+from hyperspy_t2t.signals._strain_fields import field_of_region
 from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
 from hyperspy_t2t.strain.maps import LatticeField
 

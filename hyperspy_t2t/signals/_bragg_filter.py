@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._strain import by_blocks
+from hyperspy_t2t.signals._strain_fields import by_blocks
 from hyperspy_t2t.strain.bragg_filter import BraggField, bragg_block, bragg_field
 
 

@@ -14,8 +14,9 @@ from hyperspy_t2t.phases.reflections import laue_operations
 from hyperspy_t2t.phases.relation_catalogue import related_crystal
 from hyperspy_t2t.signals._absolute import correction_of
 from hyperspy_t2t.signals._mean_lattices import MeanLattice, mean_lattices
+from hyperspy_t2t.signals._measured_strain import coarse_labels
 from hyperspy_t2t.signals._source import Source
-from hyperspy_t2t.signals._strain import COMPONENTS, coarse_labels
+from hyperspy_t2t.signals._strain_fields import COMPONENTS
 from hyperspy_t2t.strain.absolute import lattice_orders, stretch_between, turned_onto
 from hyperspy_t2t.strain.epitaxy import (
     Interface,

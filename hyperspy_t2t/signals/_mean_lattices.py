@@ -11,9 +11,9 @@ from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.phases.simulation import nearest_reflection, predicted_g
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals._companions import in_memory
+from hyperspy_t2t.signals._measured_strain import coarse_labels
 from hyperspy_t2t.signals._solutions import best_of
 from hyperspy_t2t.signals._source import Source
-from hyperspy_t2t.signals._strain import coarse_labels
 from hyperspy_t2t.strain.absolute import fitted_pair
 from hyperspy_t2t.strain.region_mean import depth_weight, error_of_mean, mean_gradient
 

@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,16 +14,28 @@ from hyperspy_t2t.signals._reference import Box, box_pixels
 from hyperspy_t2t.signals._source import LARGEST_WINDOW, Source
 from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.counting_noise import FringeNoise
-from hyperspy_t2t.strain.fringes import local_fringes
-from hyperspy_t2t.strain.gpa import PhaseField, neighbour_field, phase_field
+from hyperspy_t2t.strain.fringes import FringeImage, Fringes
+from hyperspy_t2t.strain.gpa import (
+    PhaseField,
+    neighbour_field,
+    phase_field,
+)
+from hyperspy_t2t.strain.lattice_fit import local_gradient
 from hyperspy_t2t.strain.limits import check_resolution
 from hyperspy_t2t.strain.maps import FAINTEST
 from hyperspy_t2t.strain.probe import DEPTH, probe
-from hyperspy_t2t.strain.resolution import ExpectedErrors, expected_errors
+from hyperspy_t2t.strain.resolution import (
+    COARSEST,
+    ExpectedErrors,
+    expected_errors,
+)
+from hyperspy_t2t.strain.sampled_parts import joined, sampled_parts, thinned
 from hyperspy_t2t.strain.setup import Domain, noise_amplitude, own_g_vectors
 
 _PROBED = 40
 """Longest side of the part of the reference that tells of its noise, in σ."""
+_DEEP = 8.0
+"""Coarse pixels, half a σ each, from an outline on from which blur is judged."""
 _MARGIN = 5
 """What is read around it, in σ."""
 
@@ -45,6 +58,11 @@ class Setup:
         Which of them may measure strain, shape (m,).
     spots
         Of the members, by label, to see which are strongly mismatched.
+    strength
+        Structure factors of the domain's g and of the nodes over that of all sites in
+        phase, to take the width of columns out; None where it needn't be.
+    device
+        Where the fringes are measured: "cpu", or a device of PyTorch.
     """
 
     domain: Domain
@@ -53,6 +71,8 @@ class Setup:
     nodes: np.ndarray
     usable: np.ndarray
     spots: dict = field(default_factory=dict)
+    strength: np.ndarray | None = None
+    device: Any = "cpu"
 
 
 @dataclass(frozen=True)
@@ -88,27 +108,29 @@ def measured(source: Source, setup: Setup, box: Box | None) -> Iterator[Measured
     """
     sigma = setup.resolution
     check_resolution(sigma, setup.domain.g_vectors, source.grid)
-    domain, noise = _probed(source, setup, box)
-    found = _field(source, domain, sigma, noise, box)
+    domain, noise, width = _probed(source, setup, box)
     reason = "chosen by the user"
     if setup.coarsest is not None:
-        errors = _errors(source, domain, found, sigma, setup.coarsest)
+        errors = _errors(source, domain, noise, setup)
         reason = _why(errors)
-        if errors.best > 0:
-            sigma = float(errors.resolution[errors.best])
+        sigma = float(errors.resolution[errors.best])
+        if errors.best > 0 and setup.usable.any():
             # More fringes stand out of less noise.
-            domain, again = _probed(source, replace(setup, resolution=sigma), box)
+            again_at = replace(setup, resolution=sigma)
+            domain, again, width = _probed(source, again_at, box)
             noise = replace(noise, products=again.products)
-            found = _field(source, domain, sigma, noise, box)
+    fringes = FringeImage(
+        source.image, source.grid, domain.g_vectors, sigma, setup.device, width
+    )
+    found = _field(source, domain, fringes, noise, box)
     limit = _faintest(noise, sigma, found)
     own = _mismatched(domain, setup.spots, sigma)
     rest = replace(domain, members=tuple(m for m in domain.members if m not in own))
     yield Measured(rest, found, noise, sigma, reason, limit)
     labels = coarse_labels(source, found.grid)
     for label, g_vectors in own.items():
-        fringes = local_fringes(source.image, source.grid, g_vectors, resolution=sigma)
         neighbour = neighbour_field(
-            fringes,
+            replace(fringes, g_vectors=g_vectors),
             found,
             inside=labels == label,
             standard_inside=np.isin(labels, rest.members),
@@ -135,16 +157,17 @@ def _mismatched(domain: Domain, spots: dict, sigma: float) -> dict[int, np.ndarr
 
 
 def _field(
-    source: Source, domain: Domain, sigma: float, noise: FringeNoise, box: Box | None
+    source: Source,
+    domain: Domain,
+    fringes: FringeImage,
+    noise: FringeNoise,
+    box: Box | None,
 ) -> PhaseField:
     """Phase field of one domain."""
-    fringes = local_fringes(
-        source.image, source.grid, domain.g_vectors, resolution=sigma
-    )
-    labels = coarse_labels(source, fringes.grid)
+    labels = coarse_labels(source, fringes.coarse)
     return phase_field(
         fringes,
-        reference=_reference_mask(labels, domain, fringes.grid, box),
+        reference=_reference_mask(labels, domain, fringes.coarse, box),
         inside=np.isin(labels, domain.members),
         noise=noise,
     )
@@ -168,8 +191,8 @@ def _reference_mask(
 
 def _probed(
     source: Source, setup: Setup, box: Box | None
-) -> tuple[Domain, FringeNoise]:
-    """The domain with all g that are of use, and the noise of their fringes."""
+) -> tuple[Domain, FringeNoise, float]:
+    """The domain with all g of use, the noise of their fringes, the column width."""
     domain, sigma = setup.domain, setup.resolution
     steps = np.array(source.grid.pixel_size)
     frame = source.boxes()[domain.reference]
@@ -187,29 +210,64 @@ def _probed(
         inside = np.zeros_like(reference)
         inside[rows, columns] = True
         reference = reference & inside
-    g_vectors, noise = probe(
+    found = probe(
         part.image, reference, part.grid, domain.g_vectors, setup.nodes, setup.usable,
-        resolution=sigma,
+        resolution=sigma, strength=setup.strength, device=setup.device,
     )  # fmt: skip
-    return replace(domain, g_vectors=g_vectors), noise
+    domain = replace(domain, g_vectors=found.g_vectors)
+    return domain, found.noise, found.column_width
 
 
 def _errors(
-    source: Source, domain: Domain, found: PhaseField, sigma: float, coarsest: float
+    source: Source, domain: Domain, noise: FringeNoise, setup: Setup
 ) -> ExpectedErrors:
-    """Expected errors at the resolutions that may be chosen."""
-    labels = coarse_labels(source, found.grid)
-    inside = np.isin(labels, domain.members) & (found.amplitude > FAINTEST)
-    variance = np.einsum("ijijyx->yx", found.covariance) / 4
-    return expected_errors(
-        found.gradient,
-        variance,
-        np.where(inside, found.amplitude, 0.0),
-        inside,
-        found.grid,
-        resolution=sigma,
-        coarsest=coarsest,
+    """Expected errors, inside the regions, at the resolutions that may be chosen.
+
+    Across a border two lattices are mixed at any resolution. Of a large image some
+    parts are judged, laid side by side.
+    """
+    fringes = FringeImage(
+        source.image, source.grid, domain.g_vectors, setup.resolution, setup.device
     )
+    coarse = fringes.coarse
+    margin = int(np.ceil(4 * 2 * COARSEST))  # the averages reach four deviations
+    members = np.isin(coarse_labels(source, thinned(coarse)), domain.members)
+    judged = [
+        _judged(source, domain, fringes.of_part(part.whole), part.inner, noise)
+        for part in sampled_parts(members, coarse.shape, margin=margin)
+    ]
+    gradient, variance, weight, scored = (
+        joined(arrays) for arrays in zip(*judged, strict=True)
+    )
+    return expected_errors(
+        gradient,
+        variance,
+        weight,
+        scored > 0,
+        ImageGrid(weight.shape, coarse.pixel_size),
+        resolution=setup.resolution,
+        coarsest=setup.coarsest,
+    )
+
+
+def _judged(
+    source: Source,
+    domain: Domain,
+    fringes: Fringes,
+    inner: tuple[slice, slice],
+    noise: FringeNoise,
+) -> tuple[np.ndarray, ...]:
+    """β, its variance, weights in averages and the judged places of a part."""
+    labels = coarse_labels(source, fringes.grid)
+    members = np.isin(labels, domain.members)
+    gradient, variance, amplitude = local_gradient(fringes, members, noise)
+    seen = amplitude > FAINTEST
+    deep = np.zeros_like(members)
+    for member in domain.members:
+        deep |= core(labels == member, depth=_DEEP)
+    scored = np.zeros(members.shape)
+    scored[inner] = (deep & seen)[inner]
+    return gradient, variance, np.where(members & seen, amplitude, 0.0), scored
 
 
 def _why(errors: ExpectedErrors) -> str:

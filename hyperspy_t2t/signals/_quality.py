@@ -8,7 +8,7 @@ import numpy as np
 
 from hyperspy_t2t.peaks.manual import noise_densities
 from hyperspy_t2t.signals._companions import in_memory
-from hyperspy_t2t.signals._scan import offsets_of
+from hyperspy_t2t.signals._scan import offsets_of, scan_to_dict
 from hyperspy_t2t.signals._solutions import best_of
 from hyperspy_t2t.signals._source import RegionImage, Source
 from hyperspy_t2t.strain.quality import (
@@ -19,7 +19,6 @@ from hyperspy_t2t.strain.quality import (
     sampling_quality,
     verdict,
 )
-from hyperspy_t2t.strain.scan_distortion import RowOffsets
 
 _LONGEST = 1024
 _CLEAR = 10.0
@@ -61,7 +60,7 @@ def quality_of(strain: Any) -> dict[str, Any]:
         "levels": grey_level_quality(region.image),
         "banding": banding_quality(region.image),
         "signal": _signal(region, fringes, domain, resolution),
-        "scan": _scan(offsets_of(strain), pixel_size),
+        "scan": _scan(_found_rows(strain), pixel_size),
         "distortion": _distortion(strain, label),
     }
     fit, findings = verdict(quality)
@@ -105,19 +104,33 @@ def _signal(
     }
 
 
-def _scan(offsets: RowOffsets, pixel_size: tuple[float, float]) -> dict[str, float]:
+def _found_rows(strain: Any) -> dict[str, Any]:
+    """``metadata.Strain.scan``, measured now if it was not asked for."""
+    stored = strain.metadata.get_item("Strain.scan")
+    if stored is not None:
+        return stored.as_dictionary()
+    return scan_to_dict(offsets_of(strain), corrected=False)
+
+
+def _scan(rows: dict[str, Any], pixel_size: tuple[float, float]) -> dict[str, float]:
     """Jitter and drift, numbers by axis."""
+    std = np.asarray(rows["std"])
+    known = np.isfinite(std).all(axis=1)
+    left = np.sqrt((std[known] ** 2).mean(axis=0)) if known.any() else np.full(2, 0.0)
     numbers = {
-        "rows_measured": float(offsets.measured.sum()),
-        "rows_by_reference": float(offsets.by_reference.sum()),
+        "corrected": float(rows["corrected"]),
+        "rows_measured": float(np.sum(rows["rows_measured"])),
+        "rows_by_reference": float(np.sum(rows["rows_by_reference"])),
     }
     for i, (axis, step) in enumerate(zip("xy", pixel_size[::-1], strict=True)):
         numbers |= {
-            f"jitter_{axis}": float(offsets.jitter[i]),
-            f"jitter_{axis}_pixels": float(offsets.jitter[i] / step),
-            f"jitter_significance_{axis}": float(offsets.jitter_significance[i]),
-            f"row_noise_{axis}": float(offsets.noise[i]),
-            f"drift_range_{axis}": float(offsets.drift_range[i]),
+            f"jitter_{axis}": float(rows["jitter"][i]),
+            f"jitter_{axis}_pixels": float(rows["jitter"][i] / step),
+            f"jitter_significance_{axis}": float(rows["jitter_significance"][i]),
+            f"jitter_detectable_{axis}": float(rows["jitter_detectable"][i]),
+            f"jitter_left_{axis}": float(left[i]),
+            f"row_noise_{axis}": float(rows["noise"][i]),
+            f"drift_range_{axis}": float(rows["drift_range"][i]),
         }
     return numbers
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import in_memory
-from hyperspy_t2t.signals._strain import COMPONENTS
+from hyperspy_t2t.signals._strain_fields import COMPONENTS
 
 Writer = Callable[[Path], None]
 FORMATS = ("tif", "csv", "png", "json")

@@ -12,11 +12,12 @@ from hyperspy_t2t.segmentation.contours import contours_of
 from hyperspy_t2t.signals import _strain_plots
 from hyperspy_t2t.signals._companions import carried
 from hyperspy_t2t.signals._contours import image_borders
+from hyperspy_t2t.signals._measured_strain import coarse_labels
 from hyperspy_t2t.signals._peaks import region_seen
 from hyperspy_t2t.signals._solutions import best_of
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.signals._stack import segments
-from hyperspy_t2t.signals._strain import COMPONENTS, coarse_labels
+from hyperspy_t2t.signals._strain_fields import COMPONENTS
 from hyperspy_t2t.strain.continuation import core
 
 SIDE = 1024
@@ -63,6 +64,7 @@ def plot_maps(
         limits={name: turn if name == "rotation" else top for name in names},
         rotation_units=rotation_units,
         cmap=cmap,
+        axes_angle=float(strain.metadata.get_item("Strain.axes_angle", 0.0)),
         figure=figure,
     )
 
@@ -111,9 +113,14 @@ def title_of(strain: Any) -> str:
         return str(strain.metadata.General.title)
     parts = [f"convention “{stored.convention}”"]
     if stored.has_item("reference_region"):
-        others = len(stored.domains.keys()) - 1 if stored.has_item("domains") else 0
-        more = f" and {others} more" if others else ""
+        stored_domains = stored.get_item("domains")
+        domains = {} if stored_domains is None else stored_domains.as_dictionary()
+        others = len({int(one["reference"]) for one in domains.values()}) - 1
+        more = f" and {others} more" if others > 0 else ""
         parts.append(f"relative to region {int(stored.reference_region)}{more}")
+    angle = float(stored.get_item("axes_angle", 0.0))
+    if angle:
+        parts.append(f"axes turned by {angle:.3g}°")
     if stored.has_item("resolution"):
         parts.append(f"resolution σ = {float(stored.resolution):.3g} nm")
     return ", ".join(parts)

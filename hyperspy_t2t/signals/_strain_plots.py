@@ -103,6 +103,7 @@ def draw_maps(
     limits: Mapping[str, float],
     rotation_units: str,
     cmap: Any,
+    axes_angle: float = 0.0,
     figure: Any = None,
 ) -> None:
     """One panel for each component with its bar and outlines; scale and frame once.
@@ -115,6 +116,8 @@ def draw_maps(
         Their pixels in nm.
     limits
         Largest value shown of each component, as in its map.
+    axes_angle
+        Of the components' axes in degrees.
     figure
         Figure or SubFigure to draw into; by default a new one of pyplot.
     """
@@ -140,7 +143,7 @@ def draw_maps(
     for ax in panels.flat[len(maps) :]:
         ax.remove()
     add_scale_bar(panels.flat[0], right - left, bottom - top)
-    add_frame(panels.flat[0])
+    add_frame(panels.flat[0], axes_angle)
     _name_references(panels.flat[0], places)
     letters = max(20, int(13 * figure.bbox.width / figure.dpi))
     figure.suptitle(textwrap.fill(title, letters), fontsize="medium")
@@ -220,10 +223,13 @@ def add_scale_bar(ax: Axes, width: float, height: float) -> None:
     ax.add_artist(bar)
 
 
-def add_frame(ax: Axes) -> None:
-    """Arrows along x and y at the upper left."""
-    corner = offset_copy(ax.transAxes, ax.figure, 9, -9, units="points")
-    for name, tip in (("x", (28, 0)), ("y", (0, -28))):
+def add_frame(ax: Axes, angle: float = 0.0) -> None:
+    """Arrows along x and y of the strain at the upper left, turned by degrees."""
+    turned = angle % 360 != 0
+    inset = 36 if turned else 9
+    corner = offset_copy(ax.transAxes, ax.figure, inset, -inset, units="points")
+    x, y = 28 * np.cos(np.deg2rad(angle)), -28 * np.sin(np.deg2rad(angle))
+    for name, tip in (("x", (x, y)), ("y", (y, -x))):
         ax.annotate(
             name,
             xy=(0, 1),

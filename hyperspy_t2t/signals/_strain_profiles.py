@@ -9,7 +9,7 @@ import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid, frame_grid, nanometres_per_unit
 from hyperspy_t2t.signals._source import label_boxes
-from hyperspy_t2t.signals._strain import COMPONENTS
+from hyperspy_t2t.signals._strain_fields import COMPONENTS
 from hyperspy_t2t.signals._strain_figures import checked_components, sampled
 from hyperspy_t2t.strain.profiles import (
     Line,
@@ -85,6 +85,7 @@ def _squeezed(values: np.ndarray, component: str | None) -> np.ndarray:
 
 
 def _check_components(strain: Any) -> None:
+    strain._check_single()
     if strain.data.ndim != 3 or strain.data.shape[0] != 4:
         raise ValueError(
             f"Expected the four components {', '.join(COMPONENTS)}, got data of shape "

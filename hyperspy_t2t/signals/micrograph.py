@@ -3,6 +3,7 @@
 """Micrograph: a calibrated image, where the chain starts."""
 
 import warnings
+from functools import partial
 from numbers import Real
 from typing import Any, get_args
 
@@ -190,23 +191,44 @@ class Micrograph(PixelCompanions, Signal2D):
         *,
         resolution: float | str = "auto",
         convention: str = "reference",
+        axes: str | float = "image",
+        correct_scan: bool = False,
+        device: Any = "cpu",
         show_progressbar: bool | None = None,
     ) -> "StrainMap":  # noqa: F821
         """Strain by geometric phase analysis with g-vectors chosen by hand.
 
+        Of a stack every frame is measured with the same g, reference and resolution,
+        and relative to its own reference, so that drift of frames whose lattice stays
+        the same in the reference changes nothing.
+
         Parameters
         ----------
         g_vectors
-            Two or more frequencies (gx, gy) in 1/nm, shape (n, 2); the first two, not
-            parallel and strong, carry the phase, all measure strain.
+            Two or more frequencies (gx, gy) in 1/nm, shape (n, 2), refined on the
+            reference; the first two, not parallel and strong, carry the phase, all
+            measure strain.
         reference
             Where the lattice is unstrained: an ``hs.roi.RectangularROI`` or (left,
-            top, right, bottom) in nm; by default the whole image.
+            top, right, bottom) in nm; by default the whole image. In a stack it is the
+            same place of all frames: align them first if other material drifts into it.
         resolution
-            Standard deviation in nm of the Gaussian that averages the phases;
-            "auto" takes the width of the Fourier mask from |g|.
+            Standard deviation in nm of the Gaussian that averages the phases; "auto"
+            takes that with the smallest expected error, noise against blur.
         convention
             "reference", "gpa" or "polar", see the page on conventions.
+        axes
+            Along which the components are given: "image", or the angle in degrees from
+            x of the image to x of the strain, positive towards +y. Not for a stack.
+        correct_scan
+            Whether rows that the scan displaced are moved back before strain is
+            measured, see :meth:`~hyperspy_t2t.signals.StrainMap.report`. What was
+            found is in ``metadata.Strain.scan``, the result carries the corrected
+            image, and a warning says so if nothing was corrected, or not all rows.
+            Not for a stack.
+        device
+            Where fringes are measured: "cpu" by SciPy, or a device of PyTorch with
+            double precision, such as "cuda"; "cpu:0" is PyTorch on the processor.
         show_progressbar
             Whether work on a lazy image shows how far it is; None means HyperSpy's
             preference.
@@ -214,11 +236,35 @@ class Micrograph(PixelCompanions, Signal2D):
         Returns
         -------
         StrainMap
+            ``<4 | x, y>``, of a stack ``<4, frames | x, y>``, in memory or lazy as the
+            micrograph is. Frames that cannot be measured are NaN, and a warning names
+            them. See :meth:`~hyperspy_t2t.signals.StrainMap.frame`.
         """
-        from hyperspy_t2t.signals._strain import gpa_by_hand
+        from hyperspy_t2t.signals._strain_by_hand import gpa_by_hand
+        from hyperspy_t2t.signals._strain_stack import gpa_of_stack
 
-        with progressbar(self, show_progressbar, description="gpa"):
-            return gpa_by_hand(
+        stacked = self.axes_manager.navigation_dimension > 0
+        if stacked and correct_scan:
+            raise ValueError(
+                "Expected correct_scan=False for a stack: correct its frames one by "
+                "one, as in s.inav[0].gpa(g_vectors, correct_scan=True)."
+            )
+        if stacked and axes != "image":
+            raise ValueError(
+                f"Expected axes='image' for a stack, got {axes!r}. Measure its frames "
+                "one by one, as in s.inav[0].gpa(g_vectors, axes=...)."
+            )
+        if stacked and str(device) != "cpu":
+            raise ValueError(
+                f"Expected device='cpu' for a stack, got {device!r}. Measure frames "
+                "one by one, as in s.inav[0].gpa(g_vectors, device=...)."
+            )
+        by_hand = partial(
+            gpa_by_hand, axes=axes, correct_scan=correct_scan, device=device
+        )
+        measure = gpa_of_stack if stacked else by_hand
+        with progressbar(self, show_progressbar, description="gpa", long=stacked):
+            return measure(
                 self,
                 g_vectors=g_vectors,
                 reference=reference,

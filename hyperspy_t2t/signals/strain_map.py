@@ -8,23 +8,25 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
-from hyperspy_t2t.calibration import image_grid
+from hyperspy_t2t.calibration import frame_grid
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import ComputesCarried, PixelCompanions, in_memory
+from hyperspy_t2t.signals._measured_strain import coarse_labels
 from hyperspy_t2t.signals._progress import progressbar
 from hyperspy_t2t.signals._source import Source
-from hyperspy_t2t.signals._strain import (
-    COMPONENTS,
-    by_blocks,
-    coarse_labels,
-    field_of,
-)
+from hyperspy_t2t.signals._strain_fields import COMPONENTS, by_blocks, field_of
 from hyperspy_t2t.signals._strain_physics import StrainPhysics
+from hyperspy_t2t.signals._strain_quality import StrainQuality
+from hyperspy_t2t.signals._strain_stack import StrainStack
 from hyperspy_t2t.signals._strain_views import StrainViews
 
 
-class StrainMap(StrainViews, StrainPhysics, PixelCompanions, Signal2D):
+class StrainMap(
+    StrainStack, StrainViews, StrainPhysics, StrainQuality, PixelCompanions, Signal2D
+):
     """exx, eyy, exy and rotation (radians) at every pixel, ``<4 | x, y>``.
+
+    That of a stack is ``<4, frames | x, y>``; see :meth:`frame`.
 
     In the convention named in ``metadata.Strain.convention``; positive strain is
     expansion, positive rotation turns +x towards +y (clockwise on screen).
@@ -55,16 +57,14 @@ class StrainMap(StrainViews, StrainPhysics, PixelCompanions, Signal2D):
         return self._component("rotation")
 
     def _component(self, name: str) -> Signal2D:
-        if self.data.ndim != 3 or self.data.shape[0] != 4:
-            raise ValueError(
-                f"Expected the four components {', '.join(COMPONENTS)}, got data of "
-                f"shape {self.data.shape}: this map was sliced along its components."
-            )
-        data = self.data[COMPONENTS.index(name)]
+        self._check_components()
+        data = self.data[..., COMPONENTS.index(name), :, :]
         return self._image(data, title=f"{name} ({self.convention})", quantity=name)
 
     def _image(self, data: Any, *, title: str, quantity: str) -> Signal2D:
-        axes = _convert.image_axes(self.inav[0] if self.data.ndim == 3 else self)
+        axes = _convert.image_axes(self)
+        if self._has_component_axis():
+            del axes[-3]
         return _convert.plain_image(data, axes, title=title, quantity=quantity)
 
     @property
@@ -77,14 +77,9 @@ class StrainMap(StrainViews, StrainPhysics, PixelCompanions, Signal2D):
         """u = r − R in nm at image positions, ``<2 | x, y>`` with components x, y."""
         from hyperspy_t2t.strain.maps import displacement_block
 
-        source = self._source()
-        data = by_blocks(source, 2, displacement_block, list(self._fields().values()))
-        axes = [
-            {"name": "component", "size": 2, "navigate": True},
-            *_convert.grid_axes(source.grid),
-        ]
-        return _convert.plain_image(
-            data, axes, title="displacement", quantity="Displacement (nm)"
+        data = self._by_lattice(2, displacement_block)
+        return self._components(
+            data, 2, title="displacement", quantity="Displacement (nm)"
         )
 
     @property
@@ -97,26 +92,43 @@ class StrainMap(StrainViews, StrainPhysics, PixelCompanions, Signal2D):
         """
         from hyperspy_t2t.strain.maps import uncertainty_block
 
-        source = self._source()
-        data = by_blocks(source, 4, uncertainty_block, list(self._fields().values()))
-        axes = [
-            {"name": "component", "size": 4, "navigate": True},
-            *_convert.grid_axes(source.grid),
-        ]
-        return _convert.plain_image(
-            data, axes, title="uncertainty of strain", quantity="Standard error"
+        data = self._by_lattice(4, uncertainty_block)
+        return self._components(
+            data, 4, title="uncertainty of strain", quantity="Standard error"
         )
+
+    def _by_lattice(self, depth: int, kernel: Any) -> Any:
+        """kernel(labels, grid, fields) of all pixels, of each frame of a stack."""
+        if self._frames_shape():
+            return self._by_frame_and_block(depth, kernel)
+        return by_blocks(self._source(), depth, kernel, list(self._fields().values()))
+
+    def _components(
+        self, data: Any, size: int, *, title: str, quantity: str
+    ) -> Signal2D:
+        axes = [
+            *_convert.image_axes(self)[: len(self._frames_shape())],
+            {"name": "component", "size": size, "navigate": True},
+            *_convert.grid_axes(frame_grid(self)),
+        ]
+        return _convert.plain_image(data, axes, title=title, quantity=quantity)
 
     @property
     def validity(self) -> Signal2D:
         """Where the strain is that of one lattice alone, True or False.
 
         False without fringes above the noise, and nearer than two standard deviations
-        of the average to the image border or to a region of another lattice, where it
-        mixes both.
+        of the average to the image border or to another region, where it mixes both.
         """
+        data = self._valid()
+        return self._image(data > 0, title="validity", quantity="valid")
+
+    def _valid(self) -> Any:
+        """1 where the strain is that of one lattice alone, else 0 or NaN."""
         from hyperspy_t2t.strain.validity import unmixed, validity_block
 
+        if self._frames_shape():
+            return self._of_frames(lambda strain: strain._valid())
         source = self._source()
         places = [
             unmixed(
@@ -130,8 +142,7 @@ class StrainMap(StrainViews, StrainPhysics, PixelCompanions, Signal2D):
             )
         ]
         fields = list(self._fields().values())
-        data = by_blocks(source, 1, validity_block, fields, places)[0]
-        return self._image(data > 0, title="validity", quantity="valid")
+        return by_blocks(source, 1, validity_block, fields, places)[0]
 
     @property
     def reference_region(self) -> int:
@@ -140,7 +151,10 @@ class StrainMap(StrainViews, StrainPhysics, PixelCompanions, Signal2D):
 
     @property
     def g_vectors(self) -> np.ndarray:
-        """The frequencies (gx, gy) in 1/nm, refined on the reference, (n, 2)."""
+        """The frequencies (gx, gy) in 1/nm, refined on the reference, (n, 2).
+
+        Of a stack those of each frame, the axes of the frames first.
+        """
         return np.asarray(self.metadata.Strain.g_vectors)
 
     @property
@@ -153,13 +167,15 @@ class StrainMap(StrainViews, StrainPhysics, PixelCompanions, Signal2D):
         }
 
     def _domains(self) -> dict[str, dict]:
+        self._check_single()
         return in_memory(self.metadata.Strain.domains)
 
     def _fields(self) -> dict[str, Any]:
         return {name: field_of(domain) for name, domain in self._domains().items()}
 
     def _source(self) -> Source:
-        grid = image_grid(self.inav[0]) if self.data.ndim == 3 else image_grid(self)
+        self._check_single()
+        grid = frame_grid(self)
         source = Source.from_metadata(self, grid=grid)
         measured = np.asarray(self.metadata.get_item("Source.grid.pixel_size"))
         steps = np.array(grid.pixel_size) / measured  # whole numbers after isig[::n]

@@ -13,12 +13,13 @@ _WHOLE = 0.977
 """Weight of a Gaussian that is cut at two standard deviations."""
 
 
-def away_from_border(coverage: Array) -> Mask:
+def away_from_border(coverage: Array, fullest: float) -> Mask:
     """Places two standard deviations or more from the border and from missing pixels.
 
     Nearer to it the Gaussian is cut, and neighbouring spots leak into the phase.
+    `fullest` is the largest coverage of any place of the image if no pixel is missing.
     """
-    return coverage > min(_WHOLE, 0.999 * coverage.max())
+    return coverage > min(_WHOLE, 0.999 * fullest)
 
 
 def centres_of_weight(
@@ -32,13 +33,14 @@ def centres_of_weight(
 
     Returns
     -------
-    ndarray, ndarray
-        Shift (x, y) in nm and its rate ∂(centre)/∂R, both of shape (2, ny, nx).
+    along_y, along_x
+        Of each coarse line and column the shift in nm and its rate ∂(centre)/∂R,
+        shapes (2, ny) and (2, nx).
     """
     from scipy.special import ndtr
 
-    shifts, rates = [], []
-    for axis in (1, 0):
+    result = []
+    for axis in (0, 1):
         step = grid.pixel_size[axis]
         place = np.arange(coarse.shape[axis]) * coarse.pixel_size[axis]
         before = (-0.5 * step - place) / sigma
@@ -47,8 +49,13 @@ def centres_of_weight(
         weight = ndtr(after) - ndtr(before)
         first = (low - high) / weight
         second = (before * low - after * high) / weight
-        shape = (1, -1) if axis == 1 else (-1, 1)
-        shifts.append(np.broadcast_to((sigma * first).reshape(shape), coarse.shape))
-        rate = 1 + second - first**2
-        rates.append(np.broadcast_to(rate.reshape(shape), coarse.shape))
-    return np.stack(shifts), np.stack(rates)
+        result.append(np.stack([sigma * first, 1 + second - first**2]))
+    return result[0], result[1]
+
+
+def largest_coverage(grid: ImageGrid, sigma: float) -> float:
+    """Largest share of a Gaussian's weight that falls on the pixels of an image."""
+    from scipy.special import ndtr
+
+    half = np.array(grid.shape) * grid.pixel_size / (2 * sigma)
+    return float(np.prod(2 * ndtr(half) - 1))

@@ -51,9 +51,13 @@ def linear_continuation(
     known
         Where the values count, shape (ny, nx); not empty.
     """
-    nearest = nearest_known(known)
-    position = np.moveaxis(grid.to_nm(*np.indices(grid.shape)), -1, 0)
-    step = position - position[(slice(None), *nearest)]
-    return values[(slice(None), *nearest)] + np.einsum(
-        "ijyx,jyx->iyx", slopes[(..., *nearest)], step
+    unknown = np.nonzero(~known)
+    if not len(unknown[0]):
+        return values
+    nearest = tuple(index[unknown] for index in nearest_known(known))
+    step = (grid.to_nm(*unknown) - grid.to_nm(*nearest)).T
+    result = values.copy()
+    result[(slice(None), *unknown)] = values[(slice(None), *nearest)] + np.einsum(
+        "ijm,jm->im", slopes[(..., *nearest)], step
     )
+    return result

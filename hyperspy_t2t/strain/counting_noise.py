@@ -23,6 +23,8 @@ FEWEST = 4
 """Number of g from which on noise can be told from their disagreement."""
 _LARGEST = 0.97
 """Share of the gain that would leave some combination of fringes without noise."""
+_SMALLEST = 0.03
+"""Smallest eigenvalue of the correlation."""
 _STEPS = 65
 _LEAST = 0.05
 """Smallest relative density of the noise where the image is dark."""
@@ -58,7 +60,10 @@ class FringeNoise:
         """Of the phases of the first `count` g, (count, count); None if white."""
         if self.gain == 0:
             return None
-        return np.eye(count) + self.gain * self.products[:count, :count]
+        related = np.eye(count) + self.gain * self.products[:count, :count]
+        # The gain was found with other fringes, the products have noise themselves.
+        values, vectors = np.linalg.eigh(related)
+        return (vectors * np.maximum(values, _SMALLEST)) @ vectors.T
 
     def density_at(self, mean: Array) -> Array:
         """Power density where the local mean of the image is `mean`."""
@@ -115,9 +120,11 @@ def _components(
         key * sign[:, None], axis=0, return_index=True, return_inverse=True
     )
     frequencies = frequencies[some] * sign[some, None]
-    weighted = image * (window / window.sum())
+    used = tuple(_extent(window.any(axis=axis)) for axis in (1, 0))
+    weighted = image[used] * (window[used] / window.sum())
     y, x = (
-        grid.origin[axis] + grid.pixel_size[axis] * np.arange(grid.shape[axis])
+        grid.origin[axis]
+        + grid.pixel_size[axis] * np.arange(grid.shape[axis])[used[axis]]
         for axis in (0, 1)
     )
     along_y = np.exp(-2j * np.pi * np.outer(frequencies[:, 1], y))
@@ -125,6 +132,12 @@ def _components(
     lines = along_y.real @ weighted + 1j * (along_y.imag @ weighted)
     value = (lines * along_x).sum(axis=1)[which.ravel()]
     return np.where(sign > 0, value, value.conj())
+
+
+def _extent(used: npt.NDArray[np.bool_]) -> slice:
+    """From the first to the last that is used."""
+    (at,) = np.nonzero(used)
+    return slice(int(at[0]), int(at[-1]) + 1)
 
 
 def _usual(excess: Array, weight: Array) -> npt.NDArray[np.bool_]:
@@ -142,9 +155,9 @@ def fringe_noise(
     """Density and gain of the noise, from how much fringes disagree in the reference.
 
     Slopes that no ∂u/∂r explains are noise, whatever the strain; places of extreme
-    ones, at faults, are left out. The gain is the most
-    likely one of the covariance that is left, a Wishart matrix, with its scale profiled
-    out; the scale is the density.
+    ones, at faults, are left out. The gain is the most likely one of the covariance
+    that is left, a Wishart matrix, with its scale profiled out; the scale is the
+    density.
 
     Parameters
     ----------
@@ -162,8 +175,12 @@ def fringe_noise(
             f"Expected {FEWEST} or more g to tell noise by, got {len(lattice)}."
         )
     _, slope = fringes.relative_to(lattice)
-    scaled = fringes.amplitude[:, None] * slope
-    mean = (fringes.amplitude * weight).sum(axis=(1, 2))
+    # A slope varies by (1 + σ²|s|²) D/(16π σ⁴ |z|²), s its mean within the mask.
+    sigma = fringes.resolution
+    offset = 2 * np.pi * np.linalg.norm(lattice - fringes.g_vectors, axis=1)
+    steady = 1 / np.sqrt(1 + (sigma * offset) ** 2)
+    scaled = (fringes.amplitude * steady[:, None, None])[:, None] * slope
+    mean = steady * (fringes.amplitude * weight).sum(axis=(1, 2))
     basis, _ = np.linalg.qr(mean[:, None] * lattice, mode="complete")
     free = basis[:, 2:]
     left = np.einsum("km,kjyx->mjyx", free, scaled)
@@ -177,8 +194,6 @@ def fringe_noise(
     scale = np.maximum(scale, np.finfo(float).tiny)
     surprise = np.linalg.slogdet(expected)[1] + len(seen) * np.log(scale)
     best = int(surprise.argmin())
-    # A slope varies by D/(16π σ⁴ |z|²).
-    sigma = fringes.resolution
     return FringeNoise(
         density=float(scale[best] * 16 * np.pi * sigma**4),
         gain=float(gains[best]),

@@ -30,6 +30,7 @@ from hyperspy_t2t.strain.sidebands import (
     ComplexArray,
     Line,
     coarse_pitch,
+    each_component,
     local_components,
 )
 
@@ -143,7 +144,7 @@ def local_spectrum(
     """
     sums = _Sums(grid, _waves(g_vectors), float(sigma), _VALUE_AND_SLOPES, device)
     total, missing = sums.of(image)
-    ones = sums.of_ones(0, missing).real
+    ones = sums.of_ones(0, _of_first(missing)).real
     coverage, divisor = _coverage(ones[0])
     mean = total[0, 0].real / divisor
     # The mean varies: its slope is part of the product rule.
@@ -153,6 +154,78 @@ def local_spectrum(
         options = gap, ones, divisor, mean, mean_slope
         _normalise(total[k], *sums.along_axes(k), *options)
     return LocalSpectrum(sums.coarse, mean, coverage, total[1:, 0], total[1:, 1:])
+
+
+class PartOfSpectrum(NamedTuple):
+    """What :func:`spectrum_of_part` finds."""
+
+    mean: Array
+    """Local mean of the grey levels, shape (ny, nx)."""
+    coverage: Array
+    """Share of the Gaussian's weight that fell on valid pixels, shape (ny, nx)."""
+    components: Iterator[ComplexArray]
+    """Of each g z, ∂z/∂x and ∂z/∂y, shape (3, ny, nx), worked out when asked for."""
+
+
+def pixels_within_reach(
+    grid: ImageGrid, sigma: float, part: tuple[slice, slice]
+) -> tuple[slice, slice]:
+    """Rows and columns of the pixels that a part of the coarse grid depends on."""
+    result = []
+    for axis, places in enumerate(part):
+        step, size = grid.pixel_size[axis], grid.shape[axis]
+        pitch = coarse_pitch(size, step, sigma) / PARTS
+        reach = REACH * sigma / step
+        first = int(np.floor(places.start * pitch - reach))
+        last = int(np.ceil((places.stop - 1) * pitch + reach))
+        result.append(slice(max(0, min(first, size - 1)), min(size, last + 1)))
+    return result[0], result[1]
+
+
+def spectrum_of_part(
+    block: npt.NDArray,
+    where: tuple[slice, slice],
+    grid: ImageGrid,
+    g_vectors: npt.ArrayLike,
+    *,
+    sigma: float,
+    part: tuple[slice, slice],
+    column_width: float = 0.0,
+    device: Any = "cpu",
+) -> PartOfSpectrum:
+    """:func:`local_spectrum` of a part of the coarse grid, one g after another.
+
+    Parameters
+    ----------
+    block, where
+        The pixels of :func:`pixels_within_reach`, and their rows and columns.
+    grid
+        All pixels of the image.
+    part
+        Rows and columns of the coarse grid.
+    column_width
+        Standard deviation in nm of the columns; what they lose across the mask is
+        given back (:mod:`~hyperspy_t2t.strain.column_width`).
+    """
+    sums = _Sums(
+        grid, _waves(g_vectors), float(sigma), _VALUE_AND_SLOPES, device, column_width
+    )
+    present, gaps = sums.of_part(block, where, part)
+    gap = None if gaps is None else next(gaps)
+    total = next(present)
+    ones = sums.of_ones(0, gap, part).real
+    coverage, divisor = _coverage(ones[0])
+    mean = total[0].real / divisor
+    mean_slope = (total[1:].real - mean * ones[1:]) / divisor
+
+    def components() -> Iterator[ComplexArray]:
+        for k, values in enumerate(present, start=1):
+            gap = np.empty((0, *mean.shape), complex) if gaps is None else next(gaps)
+            options = gap, ones, divisor, mean, mean_slope
+            _normalise(values, *sums.along_axes(k, part), *options)
+            yield values
+
+    return PartOfSpectrum(mean, coverage, components())
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -194,11 +267,12 @@ def local_amplitude(
     """Local mean and amplitudes only; parameters as for :func:`local_spectrum`."""
     sums = _Sums(grid, _waves(g_vectors), float(sigma), _VALUE, device)
     total, missing = sums.of(image)
-    coverage, divisor = _coverage(sums.of_ones(0, missing)[0].real)
+    coverage, divisor = _coverage(sums.of_ones(0, _of_first(missing))[0].real)
     mean = total[0, 0].real / divisor
     amplitude = np.empty((len(total) - 1, *mean.shape))
     for k, value in enumerate(total[1:, 0], start=1):
-        value -= mean * sums.of_ones(k, missing)[0]
+        gap = None if missing is None else missing[k]
+        value -= mean * sums.of_ones(k, gap)[0]
         amplitude[k - 1] = np.abs(value) / divisor
     return LocalAmplitude(sums.coarse, mean, coverage, amplitude)
 
@@ -225,6 +299,7 @@ class _Sums:
     sigma: float
     orders: Orders
     device: Any
+    column_width: float = 0.0
 
     @property
     def coarse(self) -> ImageGrid:
@@ -246,6 +321,7 @@ class _Sums:
             count=met.stop - met.start,
             pitch=pitch,
             sigma=self.sigma,
+            column_width=self.column_width,
         )
 
     def met_by(self, axis: int, block: slice) -> slice:
@@ -317,21 +393,48 @@ class _Sums:
             result[index][(..., *met)] += part
         return result[0], result[1]
 
-    def along_axes(self, index: int) -> list[ComplexArray]:
+    def of_part(
+        self, block: npt.NDArray, where: tuple[slice, slice], part: tuple[slice, slice]
+    ) -> tuple[Iterator[ComplexArray], Iterator[ComplexArray] | None]:
+        """Sums of a block, and of its missing pixels, at a part of the coarse grid."""
+        lines = self.line(0, where[0], part[0]), self.line(1, where[1], part[1])
+        finite = np.isfinite(block)
+        options = lines, self.waves, self.orders, array_library(self.device)
+        if finite.all():
+            return each_component(block, *options), None
+        values = np.where(finite, block, 0)
+        return each_component(values, *options), each_component(~finite, *options)
+
+    def along_axes(
+        self, index: int, part: tuple[slice, slice] = (slice(None), slice(None))
+    ) -> list[ComplexArray]:
         """Sums over all pixels of an axis as if they were 1, y first, each (2, n)."""
         axes = zip(
-            self.grid.shape, self.coarse.shape, self.waves[index, ::-1], strict=True
-        )
+            self.grid.shape, self.coarse.shape, self.waves[index, ::-1], part,
+            strict=True,
+        )  # fmt: skip
         return [
-            self.line(axis, slice(0, size), slice(0, count)).of_ones(frequency)
-            for axis, (size, count, frequency) in enumerate(axes)
+            self.line(axis, slice(0, size), slice(0, count)).of_ones(frequency)[
+                :, places
+            ]
+            for axis, (size, count, frequency, places) in enumerate(axes)
         ]
 
-    def of_ones(self, index: int, missing: ComplexArray | None) -> ComplexArray:
+    def of_ones(
+        self,
+        index: int,
+        gap: ComplexArray | None,
+        part: tuple[slice, slice] = (slice(None), slice(None)),
+    ) -> ComplexArray:
         """Sums over the valid pixels as if they were 1, shape (orders, ny, nx)."""
-        along_y, along_x = self.along_axes(index)
+        along_y, along_x = self.along_axes(index, part)
         ones = np.stack([along_y[y][:, None] * along_x[x] for y, x in self.orders])
-        return ones if missing is None else ones - missing[index]
+        return ones if gap is None else ones - gap
+
+
+def _of_first(missing: ComplexArray | None) -> ComplexArray | None:
+    """What is missing of the zero frequency, which is the first."""
+    return None if missing is None else missing[0]
 
 
 def _cuts(size: int) -> npt.NDArray[np.intp]:

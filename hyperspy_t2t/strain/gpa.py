@@ -2,32 +2,46 @@
 # License v3.0 or later; see LICENSE.
 """Geometric phase analysis of one lattice: displacement and its gradient."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.frames import Convention
-from hyperspy_t2t.strain.continuation import linear_continuation, nearest_known
+from hyperspy_t2t.strain.continuation import linear_continuation
 from hyperspy_t2t.strain.counting_noise import FringeNoise
-from hyperspy_t2t.strain.fringes import Fringes
+from hyperspy_t2t.strain.fringes import FringeImage, Fringes
+from hyperspy_t2t.strain.lattice_fit import (
+    Fit,
+    Lattice,
+    agreeing_weight,
+    continue_from,
+    fitted,
+    pair_gradient,
+    phase_weight,
+)
 from hyperspy_t2t.strain.least_squares import (
     agreeing,
-    displacement_correction,
-    fitted_gradient,
-    gradient_covariance,
-    inverse_noise,
     predicted_slopes,
-    reference_vectors,
+    reference_sums,
     residual_density,
     slope_weight,
 )
-from hyperspy_t2t.strain.uncertainty import component_std
+from hyperspy_t2t.strain.uncertainty import component_std, in_full
 from hyperspy_t2t.strain.unwrapping import unwrapped
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
+Bands = Callable[[Sequence[slice]], Iterator[Fringes]]
+"""Fringes of some lines of the coarse grid after another."""
+_HELD = 2**22
+"""Fringes times places that are held at once."""
+_SAMPLE = 2**19
+"""Places of the reference that tell of its lattice beside the first two g."""
+_LINES = 2**16
+"""Places whose standard errors are worked out at once."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +65,10 @@ class PhaseField:
         Amplitude of the weaker of the first two fringes relative to the reference.
     typical
         |z| of the first two fringes in the reference, in grey levels, shape (2,).
-    covariance
-        Of β[i, j] with β[m, l] by the noise, shape (2, 2, 2, 2, ny, nx) in the order
-        i, j, m, l; NaN where the noise is not known. The error of the mean over the
-        reference is not part of it.
+    spread
+        Covariance of β by the noise: of its components 00, 01, 10 and 11 the upper
+        triangle line by line, shape (10, ny, nx); NaN where the noise is not known. The
+        error of the mean over the reference is not part of it.
     """
 
     grid: ImageGrid
@@ -64,15 +78,36 @@ class PhaseField:
     gradient: Array
     amplitude: Array
     typical: Array
-    covariance: Array
+    spread: Array
 
-    def std(self, convention: Convention = "reference") -> Array:
-        """Standard error of exx, eyy, exy and rotation, shape (4, ny, nx)."""
-        return component_std(self.gradient, self.covariance, convention=convention)
+    @property
+    def covariance(self) -> Array:
+        """Of β[i, j] with β[m, l], (2, 2, 2, 2, ny, nx), in the order i, j, m, l."""
+        return in_full(self.spread)
+
+    def std(
+        self, convention: Convention = "reference", *, axes_angle: float = 0.0
+    ) -> Array:
+        """Standard error of exx, eyy, exy and rotation, shape (4, ny, nx).
+
+        Along axes turned by `axes_angle` radians from +x towards +y.
+        """
+        result = np.empty((4, *self.grid.shape))
+        height = max(1, _LINES // self.grid.shape[1])
+        for start in range(0, len(self.amplitude), height):
+            rows = slice(start, start + height)
+            covariance = in_full(self.spread[:, rows])
+            result[:, rows] = component_std(
+                self.gradient[:, :, rows],
+                covariance,
+                convention=convention,
+                axes_angle=axes_angle,
+            )
+        return result
 
 
 def phase_field(
-    fringes: Fringes,
+    fringes: Fringes | FringeImage,
     *,
     reference: Mask,
     inside: Mask,
@@ -97,8 +132,11 @@ def phase_field(
     Parameters
     ----------
     fringes
-        Of two or more g, the first two not parallel and strong
-        (:func:`~hyperspy_t2t.strain.fringes.local_fringes`).
+        Of two or more g, the first two not parallel and strong: as measured, or an
+        image, whose fringes are measured band by band if there are many. Then it is
+        read twice: for the first two g, and once their unwrapped phase is known, for
+        all. The lattice of the others is taken from some of the bands in which the
+        reference is.
     reference, inside
         Where the reference is and where the lattice is, on the grid of the fringes.
     noise
@@ -115,30 +153,41 @@ def phase_field(
     Hÿtch, Snoeck, Kilaas, Ultramicroscopy 74 (1998) 131,
     https://doi.org/10.1016/S0304-3991(98)00035-7
     """
-    weight = fringes.reference_weight(reference)
-    known = _known(inside, fringes.seen)
-    trust = _trust(fringes, noise)
-    lattice = mean_lattice(fringes, reference, trust)
-    gradient, displacement = _of_pair(fringes, lattice, np.zeros(2), known)
+    pair, bands, by_bands = _measured(fringes)
+    weight = pair.reference_weight(reference)
+    known = _known(inside, pair.seen)
+    strongest = float(pair.amplitude.max())
+    first = _mean_pair(pair, weight)
+    displacement = _of_pair(pair, first, np.zeros(2), known)
     displacement -= (displacement * weight).sum(axis=(1, 2))[:, None, None]
-    origin = _origin(fringes, lattice, displacement, weight)
-    gradient, displacement = _of_all(
-        fringes, lattice, origin, trust, gradient, displacement, known, noise
+    grid, seen = pair.grid, pair.seen
+    typical = (pair.amplitude * weight).sum(axis=(1, 2))
+    chosen = _sample(bands, weight)
+    sample = list(by_bands(chosen))
+    weights = [weight[rows] for rows in chosen]
+    g_vectors, expected = _with_others(first, sample, weights, noise, strongest)
+    origin = np.concatenate([
+        _origin([pair], first, [displacement], [weight]),
+        _origin(sample, g_vectors, [displacement[:, r] for r in chosen], weights)[2:],
+    ])  # fmt: skip
+    lattice = Lattice(g_vectors, expected, origin, noise, strongest)
+    del pair
+    if noise is not None:
+        sample.clear()
+    fit = fitted(
+        zip(bands, by_bands(bands), strict=True), lattice, displacement, typical
     )
-    # Zero in the reference, up to a vector of the lattice the first two g span.
-    shift = (displacement * weight).sum(axis=(1, 2))
-    displacement -= shift[:, None, None]
-    origin -= 2 * np.pi * lattice @ shift
     if noise is None:
-        trust /= _density(fringes, lattice, trust, gradient, weight)
-    typical = (fringes.amplitude[:2] * weight).sum(axis=(1, 2))
-    return _assembled(
-        fringes, lattice, origin, displacement, gradient, trust, typical, noise
-    )
+        fit.spread[...] *= _density(sample, lattice, fit.gradient, chosen, weights)
+    field = _field(fit, lattice, grid, known, seen, typical)
+    # Zero in the reference, up to a vector of the lattice the first two g span.
+    shift = (field.displacement * weight).sum(axis=(1, 2))
+    field.displacement[...] -= shift[:, None, None]
+    return replace(field, origin=origin - 2 * np.pi * g_vectors @ shift)
 
 
 def neighbour_field(
-    fringes: Fringes,
+    fringes: Fringes | FringeImage,
     standard: PhaseField,
     *,
     inside: Mask,
@@ -164,168 +213,162 @@ def neighbour_field(
     noise
         Of the fringes.
     """
-    lattice = standard.g_vectors
-    known = _known(inside, fringes.seen)
-    trust = _trust(fringes, noise)
-    gradient, displacement = _of_pair(fringes, lattice, standard.origin[:2], known)
-    if len(lattice) > 2:
-        trust[2:] *= agreeing(
-            fringes.g_vectors[2:], lattice[2:], fringes.slope[2:], gradient,
-            fringes.resolution,
-        )  # fmt: skip
-    gradient, displacement = _of_all(
-        fringes, lattice, standard.origin, trust, gradient, displacement, known, noise
+    pair, bands, by_bands = _measured(fringes)
+    known = _known(inside, pair.seen)
+    g_vectors, origin = standard.g_vectors, standard.origin
+    lattice = Lattice(g_vectors, g_vectors, origin, noise, float(pair.amplitude.max()))
+    displacement = _of_pair(pair, g_vectors, origin[:2], known)
+    seen = pair.seen
+    del pair
+    parts = zip(bands, by_bands(bands), strict=True)
+    fit = fitted(parts, lattice, displacement, standard.typical)
+    field = _field(fit, lattice, standard.grid, known, seen, standard.typical)
+    jump = _jump(
+        field.displacement, standard.displacement, inside & known, standard_inside
     )
-    jump = _jump(displacement, standard.displacement, inside & known, standard_inside)
-    vector = np.linalg.solve(lattice[:2], np.rint(lattice[:2] @ jump))
-    return _assembled(
-        fringes, lattice, standard.origin, displacement - vector[:, None, None],
-        gradient, trust, standard.typical, noise,
+    vector = np.linalg.solve(g_vectors[:2], np.rint(g_vectors[:2] @ jump))
+    field.displacement[...] -= vector[:, None, None]
+    return field
+
+
+def _field(
+    fit: Fit, lattice: Lattice, grid: ImageGrid, known: Mask, seen: Mask, typical: Array
+) -> PhaseField:
+    """The fit, continued to where the lattice is not known, and along the border."""
+    u = fit.displacement
+    if len(lattice.origin) > 2:
+        u = linear_continuation(u, fit.gradient, grid, known)
+    continue_from(seen, fit.gradient, fit.amplitude, fit.spread)
+    return PhaseField(
+        grid, lattice.g_vectors, lattice.origin, u, fit.gradient, fit.amplitude,
+        typical, fit.spread,
     )  # fmt: skip
 
 
-def mean_lattice(
-    fringes: Fringes, reference: Mask, trust: Array | None = None
-) -> Array:
+def mean_lattice(fringes: Fringes, reference: Mask) -> Array:
     """Refined g of a reference in 1/nm, shape (n, 2).
 
-    The first two by the mean slope, others where the lattice of these is seen; `trust`,
-    if given, is set to zero where it is not.
+    The first two by the mean slope, others where the lattice of these is seen.
     """
     weight = fringes.reference_weight(reference)
-    mean_slope = (fringes.slope[:2] * weight).sum(axis=(2, 3))
-    pair = fringes.g_vectors[:2] + mean_slope / (2 * np.pi)
-    if len(fringes.g_vectors) == 2:
-        return pair
-    trust = _trust(fringes, None) if trust is None else trust
-    gradient = _pair_gradient(fringes, pair)
-    further, slope = fringes.g_vectors[2:], fringes.slope[2:]
-    expected = further @ np.linalg.solve(fringes.g_vectors[:2], pair)
-    trust[2:] *= agreeing(further, expected, slope, gradient, fringes.resolution)
-    clean = weight * fringes.seen if (weight * fringes.seen).any() else weight
-    others = reference_vectors(further, expected, slope, gradient, trust[2:] * clean)
-    return np.concatenate([pair, others])
+    pair, strongest = _mean_pair(fringes, weight), float(fringes.amplitude[:2].max())
+    return _with_others(pair, [fringes], [weight], None, strongest)[0]
+
+
+def _measured(
+    fringes: Fringes | FringeImage,
+) -> tuple[Fringes, list[slice], Bands]:
+    """Fringes of the first two g everywhere, and those of all band by band."""
+    places = int(np.prod((
+        fringes.grid if isinstance(fringes, Fringes) else fringes.coarse
+    ).shape))  # fmt: skip
+    if isinstance(fringes, FringeImage):
+        if places * len(fringes.g_vectors) > _HELD:
+            return fringes.first(2).whole(), fringes.bands(), fringes.by_bands
+        fringes = fringes.whole()
+    everywhere = slice(0, fringes.grid.shape[0])
+    return fringes.first(2), [everywhere], lambda bands: iter([fringes] * len(bands))
 
 
 def _known(inside: Mask, seen: Mask) -> Mask:
     return inside & seen if (inside & seen).any() else inside
 
 
-def _trust(fringes: Fringes, noise: FringeNoise | None) -> Array:
-    """Inverse variance of the phases, for a density of 1 where none is known."""
-    density = np.float64(1.0) if noise is None else noise.density_at(fringes.mean)
-    return inverse_noise(fringes.amplitude, density, fringes.resolution)
+def _sample(bands: Sequence[slice], weight: Array) -> list[slice]:
+    """Some of the bands that have a part in the reference, evenly spread."""
+    held = [rows for rows in bands if weight[rows].any()]
+    lines = max(1, _SAMPLE // weight.shape[1])
+    count = max(1, lines // max(rows.stop - rows.start for rows in held))
+    if count >= len(held):
+        return held
+    at = (np.arange(count) + 0.5) * len(held) / count
+    return [held[int(number)] for number in at]
 
 
-def _pair_gradient(fringes: Fringes, lattice: Array) -> Array:
-    """β of the first two g, shape (2, 2, ny, nx)."""
-    _, slope = fringes.relative_to(lattice[:2])
-    inverse = np.linalg.inv(lattice[:2])
-    return -np.einsum("ik,kjyx->ijyx", inverse, slope) / (2 * np.pi)
+def _mean_pair(fringes: Fringes, weight: Array) -> Array:
+    """g of the first two in the reference in 1/nm, shape (2, 2)."""
+    mean_slope = (fringes.slope[:2] * weight).sum(axis=(2, 3))
+    return fringes.g_vectors[:2] + mean_slope / (2 * np.pi)
 
 
-def _of_pair(
-    fringes: Fringes, lattice: Array, origin: Array, known: Mask
+def _with_others(
+    pair: Array,
+    sample: Sequence[Fringes],
+    weights: Sequence[Array],
+    noise: FringeNoise | None,
+    strongest: float,
 ) -> tuple[Array, Array]:
-    """∂u/∂r and u of two g, unwrapped where the lattice is known."""
-    component, slope = fringes.relative_to(lattice[:2])
-    turned = component * np.exp(-1j * origin)[:, None, None]
-    weight = (fringes.amplitude[:2] ** 2).min(axis=0)
-    phase = np.stack(
-        [
-            unwrapped(np.angle(z), along, weight, known, fringes.grid)
-            for z, along in zip(turned, slope, strict=True)
-        ]
+    """g of all fringes in the reference, and where the pair expects them, (n, 2)."""
+    g_vectors = sample[0].g_vectors
+    expected = g_vectors @ np.linalg.solve(g_vectors[:2], pair)
+    expected[:2] = pair
+    if len(g_vectors) == 2:
+        return pair, pair
+    further = g_vectors[2:]
+    clean = [weight * part.seen for weight, part in zip(weights, sample, strict=True)]
+    if not any(weight.any() for weight in clean):
+        clean = list(weights)
+    sums = np.zeros((len(further), 3))
+    for part, weight in zip(sample, clean, strict=True):
+        gradient, slope = pair_gradient(part, pair), part.slope[2:]
+        trust = phase_weight(part, noise, strongest)[2:] * weight
+        trust *= agreeing(further, expected[2:], slope, gradient, part.resolution)
+        sums += reference_sums(further, slope, gradient, trust)
+    total = sums[:, 2:]
+    others = np.where(
+        total > 0, sums[:, :2] / np.where(total > 0, total, 1.0), expected[2:]
     )
+    return np.concatenate([pair, others]), expected
+
+
+def _of_pair(fringes: Fringes, lattice: Array, origin: Array, known: Mask) -> Array:
+    """u of two g, unwrapped where the lattice is known, shape (2, ny, nx)."""
+    component, slope = fringes.first(2).relative_to(lattice[:2])
+    weight = (fringes.amplitude[:2] ** 2).min(axis=0)
+    phase = np.empty(slope[:, 0].shape)
+    for k, turn in enumerate(np.exp(-1j * origin)):
+        wrapped = np.angle(component[k] * turn)
+        phase[k] = unwrapped(wrapped, slope[k], weight, known, fringes.grid)
+    del component
     if not known.all():
         phase = linear_continuation(phase, slope, fringes.grid, known)
-    inverse = np.linalg.inv(lattice[:2])
-    displacement = -np.einsum("ik,kyx->iyx", inverse, phase) / (2 * np.pi)
-    return _pair_gradient(fringes, lattice), displacement
+    inverse = np.linalg.inv(lattice[:2]) / (-2 * np.pi)
+    return np.stack([row[0] * phase[0] + row[1] * phase[1] for row in inverse])
 
 
 def _origin(
-    fringes: Fringes, lattice: Array, displacement: Array, weight: Array
+    sample: Sequence[Fringes],
+    lattice: Array,
+    displacements: Sequence[Array],
+    weights: Sequence[Array],
 ) -> Array:
     """Phase of each fringe where u = 0, shape (n,), averaged over the reference."""
-    component, _ = fringes.relative_to(lattice)
-    phase = 2 * np.pi * np.einsum("ki,iyx->kyx", lattice, displacement)
-    return np.angle((component * np.exp(1j * phase) * weight).sum(axis=(1, 2)))
-
-
-def _of_all(
-    fringes: Fringes,
-    lattice: Array,
-    origin: Array,
-    trust: Array,
-    gradient: Array,
-    displacement: Array,
-    known: Mask,
-    noise: FringeNoise | None,
-) -> tuple[Array, Array]:
-    """∂u/∂r and u of all g, from those of the first two."""
-    if len(lattice) == 2:
-        return gradient, displacement
-    component, slope = fringes.relative_to(lattice)
-    component *= np.exp(-1j * origin)[:, None, None]
-    correlation = None if noise is None else noise.correlation(len(lattice))
-    expected = _slopes(fringes, lattice, gradient)
-    gradient = fitted_gradient(
-        lattice, slope_weight(trust, expected, fringes.resolution), slope, correlation
-    )
-    displacement = displacement + displacement_correction(
-        component, lattice, trust, displacement, correlation
-    )
-    return gradient, linear_continuation(displacement, gradient, fringes.grid, known)
-
-
-def _slopes(fringes: Fringes, lattice: Array, gradient: Array) -> Array:
-    """∇ arg z that β predicts, shape (n, 2, ny, nx)."""
-    change = 2 * np.pi * (lattice - fringes.g_vectors)
-    return predicted_slopes(lattice, change, gradient)
+    total = np.zeros(len(lattice), complex)
+    for part, u, weight in zip(sample, displacements, weights, strict=True):
+        for k, g in enumerate(lattice):
+            turn = 2 * np.pi * (g[0] * u[0] + g[1] * u[1]) - part.turn_to(g, k)
+            total[k] += (part.component[k] * weight * np.exp(1j * turn)).sum()
+    return np.angle(total)
 
 
 def _density(
-    fringes: Fringes, lattice: Array, trust: Array, gradient: Array, weight: Array
+    sample: Sequence[Fringes],
+    lattice: Lattice,
+    gradient: Array,
+    bands: Sequence[slice],
+    weights: Sequence[Array],
 ) -> float:
     """Density of white noise that the residuals in the reference speak of."""
-    predicted = _slopes(fringes, lattice, gradient)
-    of_slopes = slope_weight(trust, predicted, fringes.resolution)
-    return residual_density(
-        of_slopes, fringes.slope - predicted, weight * fringes.seen, fringes.resolution
-    )
-
-
-def _assembled(
-    fringes: Fringes,
-    lattice: Array,
-    origin: Array,
-    displacement: Array,
-    gradient: Array,
-    trust: Array,
-    typical: Array,
-    noise: FringeNoise | None,
-) -> PhaseField:
-    """The field; near the border of the image as at the nearest place inside."""
-    nearest = nearest_known(fringes.seen)
-    covariance = gradient_covariance(
-        lattice,
-        trust,
-        _slopes(fringes, lattice, gradient),
-        fringes.resolution,
-        None if noise is None else noise.correlation(len(lattice)),
-    )
-    amplitude = (fringes.amplitude[:2] / typical[:, None, None]).min(axis=0)
-    return PhaseField(
-        fringes.grid,
-        lattice,
-        origin,
-        displacement,
-        gradient[(..., *nearest)],
-        amplitude[nearest],
-        typical,
-        covariance[(..., *nearest)],
-    )
+    total = np.zeros(2)
+    for part, rows, weight in zip(sample, bands, weights, strict=True):
+        of_phases, _ = agreeing_weight(part, lattice)
+        change = lattice.change_from(part)
+        predicted = predicted_slopes(lattice.g_vectors, change, gradient[:, :, rows])
+        total += residual_density(
+            slope_weight(of_phases, predicted, part.resolution), part.slope - predicted,
+            weight * part.seen, part.resolution,
+        )  # fmt: skip
+    return float(total[0] / total[1]) if total[1] > 0 else float("nan")
 
 
 def _jump(displacement: Array, standard: Array, inside: Mask, others: Mask) -> Array:

@@ -3,6 +3,7 @@
 """Cubic interpolation of fields known on a coarse grid."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from hyperspy_t2t.strain.spline_kernels import fill_grid, natural_coefficients
 
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
+_MEMORY = 24
+"""Samples beyond which a spline forgets, to 2e-14."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,12 @@ class SplineField:
     ----------
     grid
         Where the samples are.
-    coefficients
-        B-spline coefficients, one more on each side, shape (n, ny + 2, nx + 2).
+    samples
+        Shape (n, ny, nx).
     """
 
     grid: ImageGrid
-    coefficients: Array
+    samples: Array
 
     @classmethod
     def through(cls, grid: ImageGrid, samples: Array) -> "SplineField":
@@ -35,13 +38,36 @@ class SplineField:
 
         At the border they go straight on: a field of constant slope is met exactly.
         """
-        samples = np.ascontiguousarray(samples, float)
-        return cls(grid, natural_coefficients(samples))
+        return cls(grid, samples)
+
+    @cached_property
+    def coefficients(self) -> Array:
+        """B-spline coefficients, one more on each side, shape (n, ny + 2, nx + 2)."""
+        return natural_coefficients(np.ascontiguousarray(self.samples, float))
+
+    def near(self, grid: ImageGrid) -> "SplineField":
+        """Splines through those samples alone that the pixels of a grid depend on.
+
+        What is further away dies out as (2 − √3)ⁿ over n samples.
+        """
+        window = []
+        for axis in (0, 1):
+            first = (grid.origin[axis] - self.grid.origin[axis]) / (
+                self.grid.pixel_size[axis]
+            )
+            length = (grid.shape[axis] - 1) * grid.pixel_size[axis]
+            last = first + length / self.grid.pixel_size[axis]
+            size = self.grid.shape[axis]
+            start = int(np.clip(np.floor(first) - _MEMORY, 0, size - 2))
+            stop = int(np.clip(np.ceil(last) + _MEMORY + 1, start + 2, size))
+            window.append(slice(start, stop))
+        return SplineField(self.grid.window(*window), self.samples[:, *window])
 
     def on_grid(self, grid: ImageGrid) -> Array:
         """Values on the pixels of a finer grid, shape (n, *grid.shape)."""
-        result = np.empty((len(self.coefficients), *grid.shape))
-        fill_grid(self.coefficients, *self.axes(grid), result)
+        near = self.near(grid)
+        result = np.empty((len(self.samples), *grid.shape))
+        fill_grid(near.coefficients, *near.axes(grid), result)
         return result
 
     def axes(self, grid: ImageGrid) -> tuple[Ints, Array, Ints, Array]:
@@ -61,7 +87,7 @@ class SplineField:
         rows, columns = self.grid.to_pixels(positions)
         row_index, row_weight = _basis(rows, self.grid.shape[0])
         column_index, column_weight = _basis(columns, self.grid.shape[1])
-        total = np.zeros((len(self.coefficients), len(rows)))
+        total = np.zeros((len(self.samples), len(rows)))
         for i in range(4):
             for j in range(4):
                 values = self.coefficients[:, row_index[:, i], column_index[:, j]]

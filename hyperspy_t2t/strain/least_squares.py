@@ -10,10 +10,9 @@ weight of a phase is w = |z|²/ν, that of a slope w/(1 + σ²|s|²): noise draw
 middle of the mask.
 """
 
+import numba
 import numpy as np
 import numpy.typing as npt
-
-from hyperspy_t2t.strain.place_solver import least_squares_solver
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -24,7 +23,9 @@ _DISAGREEMENT = 1.0
 """Difference, in the same unit, between a slope and what other g say of it at most."""
 
 
-def inverse_noise(amplitude: Array, density: Array, sigma: float) -> Array:
+def inverse_noise(
+    amplitude: Array, density: Array, sigma: float, *, strongest: float
+) -> Array:
     """w = |z|²/ν of each g, shape (n, ny, nx).
 
     Parameters
@@ -36,8 +37,10 @@ def inverse_noise(amplitude: Array, density: Array, sigma: float) -> Array:
         one number.
     sigma
         Standard deviation of the average in nm.
+    strongest
+        |z| to compare with: fringes fainter by 1e-10 all weigh the same.
     """
-    strongest = (amplitude**2).max()
+    strongest = strongest**2
     # Without noise all weights are those of the same small one.
     density = np.maximum(density, strongest * sigma**2 * 1e-20 + 1e-300)
     power = np.maximum(amplitude**2, 1e-20 * strongest)
@@ -83,97 +86,85 @@ def agreeing(
     ndarray of bool
         Shape (n, ny, nx).
     """
-    expected = predicted_slopes(lattice, 2 * np.pi * (lattice - g_vectors), gradient)
-    offset = np.linalg.norm(expected, axis=1) * sigma
-    difference = np.linalg.norm(slope - expected, axis=1) * sigma
-    return (offset < _REACH) & (difference < _DISAGREEMENT)
+    result = np.empty((len(slope), *slope.shape[2:]), bool)
+    _agree(
+        np.ascontiguousarray(lattice, float),
+        2 * np.pi * (lattice - g_vectors),
+        np.ascontiguousarray(slope).reshape(len(slope), 2, -1),
+        np.ascontiguousarray(gradient).reshape(4, -1),
+        float(sigma),
+        result.reshape(len(slope), -1),
+    )
+    return result
 
 
-def reference_vectors(
-    g_vectors: Array, lattice: Array, slope: Array, gradient: Array, weight: Array
+@numba.njit(cache=True, nogil=True)
+def _agree(
+    lattice, change, slope, gradient, sigma, result
+):  # pragma: no cover - compiled
+    for k in range(len(lattice)):
+        for place in range(slope.shape[2]):
+            offset = difference = 0.0
+            for j in range(2):
+                along = lattice[k, 0] * gradient[j, place]
+                along += lattice[k, 1] * gradient[2 + j, place]
+                expected = change[k, j] - 2 * np.pi * along
+                offset += expected**2
+                difference += (slope[k, j, place] - expected) ** 2
+            near = offset * sigma**2 < _REACH**2
+            result[k, place] = near and difference * sigma**2 < _DISAGREEMENT**2
+
+
+def reference_sums(
+    g_vectors: Array, slope: Array, gradient: Array, weight: Array
 ) -> Array:
-    """Refined g of the lattice that is undeformed by definition, shape (n, 2).
+    """Σ w (gx, gy, 1) of each g of the lattice that is undeformed, shape (n, 3).
 
     Where two g say β, another is seen at g + s/2π = (I − βᵀ) g₀. The mean g₀ belongs
     to the same reference as β also where that is not uniform and amplitudes differ.
 
     Parameters
     ----------
-    g_vectors, lattice, slope, gradient
-        As for :func:`agreeing`; a g without weight is where the first two expect it.
+    g_vectors, slope, gradient
+        As for :func:`agreeing`.
     weight
         Of each place in the reference, shape (n, ny, nx).
     """
-    seen = g_vectors[:, :, None, None] + slope / (2 * np.pi)
-    (a, b), (c, d) = np.eye(2)[:, :, None, None] - gradient
-    determinant = a * d - b * c
-    # (I − βᵀ)⁻¹ = Fᵀ; where noise makes I − β singular there is no weight anyway.
-    determinant = np.where(np.abs(determinant) < 0.1, np.inf, determinant)
-    deformation = np.array([[d, -b], [-c, a]]) / determinant
-    total = weight.sum(axis=(1, 2))
-    share = weight / np.where(total > 0, total, 1.0)[:, None, None]
-    mean = np.einsum("jiyx,kjyx,kyx->ki", deformation, seen, share, optimize=True)
-    return np.where(total[:, None] > 0, mean, lattice)
+    result = np.zeros((len(slope), 3))
+    _sum_up(
+        np.ascontiguousarray(g_vectors, float),
+        np.ascontiguousarray(slope).reshape(len(slope), 2, -1),
+        np.ascontiguousarray(gradient).reshape(4, -1),
+        np.ascontiguousarray(weight).reshape(len(slope), -1),
+        result,
+    )
+    return result
 
 
-def fitted_gradient(
-    g_vectors: Array, weight: Array, slope: Array, correlation: Array | None = None
-) -> Array:
-    """β = −(Σ w g gᵀ)⁻¹ Σ w g sᵀ / 2π at every place, shape (2, 2, ny, nx).
-
-    Parameters
-    ----------
-    g_vectors
-        In 1/nm, shape (n, 2).
-    weight
-        w, shape (n, ny, nx).
-    slope
-        s relative to the reference in rad/nm, shape (n, 2, ny, nx).
-    correlation
-        Of the noise of the phases, shape (n, n), by default none: with R the weights
-        become √w_k (R⁻¹)_kl √w_l.
-    """
-    solver = least_squares_solver(g_vectors, weight, correlation)
-    return -np.einsum("ikyx,kjyx->ijyx", solver, slope) / (2 * np.pi)
-
-
-def displacement_correction(
-    component: npt.NDArray[np.complexfloating],
-    g_vectors: Array,
-    weight: Array,
-    displacement: Array,
-    correlation: Array | None = None,
-) -> Array:
-    """What the third and further g add to the u of the first two, shape (2, ny, nx).
-
-    Their phases differ from −2π g·u by little, and need no unwrapping. Where one
-    differs by more than π/2, at a fault or by noise, it is left out.
-
-    Parameters
-    ----------
-    component
-        z of all g without the fringes and the phase of the reference, complex,
-        shape (n, ny, nx).
-    g_vectors, weight
-        As for :func:`fitted_gradient`.
-    displacement
-        u of the first two g in nm, shape (2, ny, nx).
-    correlation
-        As for :func:`fitted_gradient`.
-    """
-    phase = 2 * np.pi * np.einsum("ki,iyx->kyx", g_vectors, displacement)
-    residual = np.angle(component * np.exp(1j * phase))
-    # The unwrapped phases of the first two are u by definition, whatever its origin.
-    residual[:2] = 0
-    near = np.abs(residual) < np.pi / 2
-    solver = least_squares_solver(g_vectors, weight * near, correlation)
-    return -np.einsum("ikyx,kyx->iyx", solver, residual) / (2 * np.pi)
+@numba.njit(cache=True, nogil=True)
+def _sum_up(g_vectors, slope, gradient, weight, result):  # pragma: no cover - compiled
+    for place in range(gradient.shape[1]):
+        a, b = 1 - gradient[0, place], -gradient[1, place]
+        c, d = -gradient[2, place], 1 - gradient[3, place]
+        determinant = a * d - b * c
+        # (I − βᵀ)⁻¹ = Fᵀ; where noise makes I − β singular there is no weight anyway.
+        scale = 1 / determinant if abs(determinant) >= 0.1 else 0.0
+        for k in range(len(g_vectors)):
+            share = weight[k, place]
+            if share > 0:
+                x = g_vectors[k, 0] + slope[k, 0, place] / (2 * np.pi)
+                y = g_vectors[k, 1] + slope[k, 1, place] / (2 * np.pi)
+                result[k, 0] += share * scale * (d * x - c * y)
+                result[k, 1] += share * scale * (a * y - b * x)
+                result[k, 2] += share
 
 
 def residual_density(
     weight: Array, residual: Array, reference: Array, sigma: float
-) -> float:
-    """Density of noise that explains the residuals in the reference, NaN for two g.
+) -> Array:
+    """Excess of the residuals in the reference, and their degrees of freedom, (2,).
+
+    Their ratio is the density of noise that explains them.
 
     Parameters
     ----------
@@ -188,39 +179,4 @@ def residual_density(
     """
     free = 2 * ((weight > 0).sum(axis=0) - 2)
     excess = (weight[:, None] * residual**2).sum(axis=(0, 1)) * 4 * sigma**2
-    degrees = (free * reference).sum()
-    if degrees == 0:
-        return float("nan")
-    return float((excess * reference).sum() / degrees)
-
-
-def gradient_covariance(
-    g_vectors: Array,
-    weight: Array,
-    slope: Array,
-    sigma: float,
-    correlation: Array | None = None,
-) -> Array:
-    """Covariance of β[i, j] and β[m, l] by noise, shape (2, 2, 2, 2, ny, nx).
-
-    Parameters
-    ----------
-    g_vectors, correlation
-        As for :func:`fitted_gradient`.
-    weight
-        w = |z|²/ν, shape (n, ny, nx).
-    slope
-        Fitted ∇ arg z in rad/nm, shape (n, 2, ny, nx).
-    sigma
-        Standard deviation of the average in nm.
-    """
-    of_slopes = slope_weight(weight, slope, sigma)
-    solver = least_squares_solver(g_vectors, of_slopes, correlation) / (2 * np.pi)
-    root = np.sqrt(np.where(weight > 0, weight, np.inf))
-    solver = solver / root
-    related = np.eye(len(g_vectors)) if correlation is None else correlation
-    common = np.einsum("ikyx,kn,mnyx->imyx", solver, related, solver, optimize=True)
-    common = common[:, None, :, None] * np.eye(2)[None, :, None, :, None, None]
-    along = np.einsum("ikyx,mkyx,kjyx,klyx->ijmlyx", solver, solver, slope, slope,
-                      optimize=True)  # fmt: skip
-    return common / (4 * sigma**2) + 0.5 * along
+    return np.array([(excess * reference).sum(), (free * reference).sum()])

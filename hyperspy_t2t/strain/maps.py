@@ -3,13 +3,13 @@
 """Strain and its standard error at every pixel from the fields of lattices."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.frames import Convention, check_convention
+from hyperspy_t2t.frames import Convention, check_convention, in_turned_axes
 from hyperspy_t2t.strain.continuation import nearest_known
 from hyperspy_t2t.strain.interpolation import SplineField
 from hyperspy_t2t.strain.spline_kernels import (
@@ -80,6 +80,15 @@ class LatticeField:
             None if std is None else SplineField.through(grid, _filled(std)),
         )
 
+    def in_axes(self, angle: float) -> "LatticeField":
+        """The same with the gradient along axes turned by `angle` radians."""
+        if angle == 0:
+            return self
+        grid, samples = self.gradient.grid, self.gradient.samples
+        turned = in_turned_axes(samples.reshape(2, 2, *grid.shape), angle)
+        spline = SplineField.through(grid, turned.reshape(4, *grid.shape))
+        return replace(self, gradient=spline)
+
     def displacement_at(self, positions: Array) -> Array:
         """u in nm at (x, y) in nm, (m, 2) → (2, m); linear beyond the image."""
         grid = self.displacement.grid
@@ -115,10 +124,8 @@ def strain_block(
         See :func:`hyperspy_t2t.frames.strain_components`.
     """
     check_convention(convention)
-    result = np.full((4, *labels.shape), np.nan, np.float32)
-    for field in fields:
-        _fill(result, labels, grid, field, field.gradient, _KINDS[convention])
-    return result
+    splines = [(field, field.gradient) for field in fields]
+    return _filled_block(4, labels, grid, splines, _KINDS[convention])
 
 
 def uncertainty_block(
@@ -128,43 +135,45 @@ def uncertainty_block(
 
     NaN without lattice and where a lattice has no standard errors; never negative.
     """
-    result = np.full((4, *labels.shape), np.nan, np.float32)
-    for field in fields:
-        if field.std is not None:
-            _fill(result, labels, grid, field, field.std, NOT_NEGATIVE)
-    return result
+    splines = [(field, field.std) for field in fields if field.std is not None]
+    return _filled_block(4, labels, grid, splines, NOT_NEGATIVE)
 
 
 def displacement_block(
     labels: npt.NDArray[np.integer], grid: ImageGrid, fields: Sequence[LatticeField]
 ) -> npt.NDArray[np.float32]:
     """u (x, y) in nm of a block of pixels, shape (2, ny, nx), NaN without lattice."""
-    result = np.full((2, *labels.shape), np.nan, np.float32)
-    for field in fields:
-        _fill(result, labels, grid, field, field.displacement, AS_THEY_ARE)
-    return result
+    splines = [(field, field.displacement) for field in fields]
+    return _filled_block(2, labels, grid, splines, AS_THEY_ARE)
 
 
-def _fill(
-    result: npt.NDArray[np.float32],
+def _filled_block(
+    count: int,
     labels: npt.NDArray[np.integer],
     grid: ImageGrid,
-    field: LatticeField,
-    splines: SplineField,
+    splines: Sequence[tuple[LatticeField, SplineField]],
     kind: int,
-) -> None:
-    """Values of one lattice at its pixels into `result`, where its fringes are seen."""
-    members = np.zeros(max((0, *field.members)) + 1, bool)
-    members[[label for label in field.members if label >= 0]] = True
-    fill_pixels(
-        np.concatenate([field.amplitude.coefficients, splines.coefficients]),
-        *splines.axes(grid),
-        np.ascontiguousarray(labels, np.int32),
-        members,
-        float(field.faintest),
-        kind,
-        result,
-    )
+) -> npt.NDArray[np.float32]:
+    """Values of lattices at their pixels, where their fringes are seen, else NaN."""
+    result = np.empty((count, *labels.shape), np.float32)
+    if not splines:
+        result.fill(np.nan)
+    labels = np.ascontiguousarray(labels, np.int32)
+    for number, (field, values) in enumerate(splines):
+        members = np.zeros(max((0, *field.members)) + 1, bool)
+        members[[label for label in field.members if label >= 0]] = True
+        amplitude, values = field.amplitude.near(grid), values.near(grid)
+        fill_pixels(
+            np.concatenate([amplitude.coefficients, values.coefficients]),
+            *values.axes(grid),
+            labels,
+            members,
+            float(field.faintest),
+            kind,
+            result,
+            number == 0,
+        )
+    return result
 
 
 def _filled(std: Array) -> Array:

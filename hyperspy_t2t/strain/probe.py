@@ -3,6 +3,7 @@
 """What a part of the reference tells: which g are of use, and the noise of fringes."""
 
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.peaks.manual import noise_densities
 from hyperspy_t2t.peaks.window import region_window
 from hyperspy_t2t.segmentation.regions import nearest_indices
+from hyperspy_t2t.strain.column_width import column_width
 from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.counting_noise import (
     FEWEST,
@@ -26,10 +28,23 @@ Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 DEPTH = 7.0
 """Coarse pixels, half a σ each, from an outline from which on nothing leaks in."""
+_STRONG = 0.3
+"""Structure factor relative to all sites in phase, from which it is to be trusted."""
 _TOLD = 14
 """Fringes that tell of the noise."""
 _SEEN = 0.05
 """Share of the strongest fringes from which on others tell of the noise."""
+
+
+class Probed(NamedTuple):
+    """What a part of the reference tells."""
+
+    g_vectors: Array
+    """The given g, then those nodes that are of use, in 1/nm, shape (n, 2)."""
+    noise: FringeNoise
+    """Of their fringes."""
+    column_width: float
+    """Standard deviation of the columns in nm; 0 where it is not asked for."""
 
 
 def probe(
@@ -41,7 +56,9 @@ def probe(
     usable: npt.NDArray[np.bool_],
     *,
     resolution: float,
-) -> tuple[Array, FringeNoise]:
+    strength: Array | None = None,
+    device: Any = "cpu",
+) -> Probed:
     """Which nodes of a lattice are of use beside given g, and the noise of all.
 
     The noise is that by which four or more fringes disagree, else that between the
@@ -59,16 +76,20 @@ def probe(
         Others of the lattice, (m, 2), and which of them may be taken, (m,).
     resolution
         Standard deviation of the average in nm.
-
-    Returns
-    -------
-    g_vectors, noise
-        The given g, then those nodes that are of use; noise of their fringes.
+    strength
+        Structure factors of the given g and of the nodes relative to the strongest
+        possible, shape (n + m,): those above 0.3 tell how wide columns are.
+    device
+        "cpu", or a device of PyTorch.
     """
     count = len(g_vectors)
     new = different(nodes, g_vectors)
+    if not usable.any():  # Some, the shortest, tell enough of the noise.
+        new = new[: 2 * max(0, _TOLD - count)]
     candidates = np.concatenate([g_vectors, nodes[new]])
-    fringes = local_fringes(image, grid, candidates, resolution=resolution)
+    fringes = local_fringes(
+        image, grid, candidates, resolution=resolution, device=device
+    )
     places = core(reference[np.ix_(*nearest_indices(grid, fringes.grid))], depth=DEPTH)
     weight = fringes.reference_weight(places)
     window = region_window(reference, pixel_size=grid.pixel_size)
@@ -80,13 +101,22 @@ def probe(
     told = fringes.at(_telling(fringes, weight, count))
     if len(told.g_vectors) < FEWEST:
         density = noise_densities(image, reference, grid.pixel_size, g_vectors).max()
-        return g_vectors, FringeNoise.white(density, count)
+        return Probed(g_vectors, FringeNoise.white(density, count), 0.0)
     noise = fringe_noise(told, mean_lattice(told, places), products(told), weight)
     allowed = np.concatenate([np.zeros(count, bool), usable[new]])
     most = max(0, MOST - count)
     added = most_useful(fringes, weight, noise.density, allowed, most=most)
     chosen = np.concatenate([np.arange(count), added])
-    return candidates[chosen], replace(noise, products=products(fringes.at(chosen)))
+    taken, width = fringes.at(chosen), 0.0
+    if strength is not None:
+        known = np.concatenate([strength[:count], strength[count:][new]])[chosen]
+        level = (taken.amplitude * weight).sum(axis=(1, 2))[known > _STRONG]
+        width = column_width(
+            level / known[known > _STRONG],
+            taken.g_vectors[known > _STRONG],
+            resolution=resolution,
+        )
+    return Probed(candidates[chosen], replace(noise, products=products(taken)), width)
 
 
 def _telling(fringes: Fringes, weight: Array, count: int) -> npt.NDArray[np.intp]:

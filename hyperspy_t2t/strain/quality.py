@@ -323,32 +323,51 @@ def _of_scan(quality: Quality) -> Judged:
         return []
     if not known["rows_measured"]:
         return [(0, "Scan distortion could not be measured: too few rows.")]
-    found: Judged = []
-    for axis in "xy":
-        sure = known[f"jitter_significance_{axis}"]
-        size, pixels = known[f"jitter_{axis}"], known[f"jitter_{axis}_pixels"]
-        if sure > 4:
-            found.append(
-                (
-                    int(pixels > 0.1),
-                    f"Rows are displaced along {axis} by {1e3 * size:.2g} pm "
-                    f"({pixels:.2g} pixels) from row to row, {sure:.0f} standard "
-                    "errors: gpa(correct_scan=True) corrects it.",
-                )
-            )
+    found = [
+        _of_jitter(known, a) for a in "xy" if known[f"jitter_significance_{a}"] > 4
+    ]
     if not found:
-        found.append((0, "No displacement of single rows above the noise was found."))
+        least = 1e3 * max(known[f"jitter_detectable_{a}"] for a in "xy")
+        found = [
+            (
+                0,
+                "No displacement of single rows above the noise was found; more than "
+                f"{least:.2g} pm would have been.",
+            )
+        ]
     bend = max(known["drift_range_x"], known["drift_range_y"])
     if bend > 0:
-        found.append(
-            (
-                1,
-                f"The reference is bent by {1e3 * bend:.2g} pm along the slow scan "
-                "direction, as by uneven drift: gpa(correct_scan=True) straightens it, "
-                "if the reference has no strain of its own.",
-            )
+        text = (
+            f"The reference is bent by {1e3 * bend:.2g} pm along the slow scan "
+            "direction, as by uneven drift"
         )
+        if known["corrected"]:
+            found.append((0, f"{text}: straightened."))
+        else:
+            found.append(
+                (
+                    1,
+                    f"{text}: gpa(correct_scan=True) straightens it, if the reference "
+                    "has no strain of its own.",
+                )
+            )
     return found
+
+
+def _of_jitter(known: Mapping[str, float], axis: str) -> tuple[int, str]:
+    """Of significant jitter along x or y."""
+    size, pixels = known[f"jitter_{axis}"], known[f"jitter_{axis}_pixels"]
+    text = (
+        f"Rows are displaced along {axis} by {1e3 * size:.2g} pm ({pixels:.2g} pixels) "
+        f"from row to row, {known[f'jitter_significance_{axis}']:.0f} standard errors"
+    )
+    if not known["corrected"]:
+        return int(pixels > 0.1), f"{text}: gpa(correct_scan=True) corrects it."
+    left = known[f"jitter_left_{axis}"]
+    return (
+        int(left > 0.1 * size / max(pixels, 1e-300)),
+        f"{text}: corrected, about {1e3 * left:.2g} pm are left.",
+    )
 
 
 def _of_cell(quality: Quality) -> Judged:

@@ -11,7 +11,9 @@ from hyperspy_t2t.calibration import ImageGrid
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
-STEP, COARSEST = 2**0.25, 4.0
+_SINGULAR = 0.01
+"""Change of ∂u/∂r beyond which a place, at a misfit dislocation, counts no more."""
+STEP, COARSEST = 2**0.25, 3.0
 """Ratio of one resolution to the next, and of the coarsest to the finest."""
 
 
@@ -94,7 +96,8 @@ def expected_errors(
     curvature = []
     for sigma in tried[1:]:
         smooth = _averaged(gradient, weight, grid, np.sqrt(sigma**2 - resolution**2))
-        apart = ((smooth - gradient)[..., scored] ** 2).mean(axis=(0, 1)) @ trust
+        squares = ((smooth - gradient)[..., scored] ** 2).mean(axis=(0, 1))
+        apart = np.minimum(squares, _SINGULAR**2) @ trust
         related = (2 * resolution**2 / (resolution**2 + sigma**2)) ** 2
         risk = apart + own * (2 * related - 1)
         excess = risk - own * (resolution / sigma) ** 4

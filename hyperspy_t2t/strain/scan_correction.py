@@ -22,8 +22,10 @@ def corrected_image(image: Any, grid: ImageGrid, offset: Array) -> Any:
     Along x each row is shifted as a quintic spline. Rows taken at other y than their
     own are rebuilt from the four nearest by a cubic through their true places; where
     no row has an offset along y, this step is left out, and it never touches a pixel
-    of rows that stand right among right ones. Beyond the ends of a row its last value
-    is repeated.
+    of rows that stand right among right ones. Where a row has no data after it was
+    moved, as many pixels at an end as it moves, it goes on as its mirror image: there
+    strain is not valid anyway, nearer than two standard deviations of the average to
+    the border, and pixels without a number would cost more.
 
     Parameters
     ----------

@@ -8,23 +8,26 @@ the rows, the mean of u over each, is added back to what the rows say. The smoot
 of the sum is strain or drift, the rest is jitter.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.strain.demodulation import local_amplitude
 from hyperspy_t2t.strain.interpolation import SplineField
-from hyperspy_t2t.strain.lattice_nodes import lattice_nodes
 from hyperspy_t2t.strain.row_fit import FEWEST_PIXELS, row_steps
 from hyperspy_t2t.strain.row_trend import smooth_trend
+from hyperspy_t2t.strain.visible_nodes import CellNodes, visible_nodes
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 _FEWEST_ROWS = 48
 _OUTLIER = 4.5
 """Standard deviations beyond which a row isn't believed."""
+_RIGID = 0.9
+"""Share of the power of the bending of a reference that drift must explain."""
 _SURE = 4.0
 """Standard errors of the common displacement of two halves of the rows."""
 
@@ -51,6 +54,8 @@ class RowOffsets:
         (2,).
     jitter_significance
         Its square over the standard error of that, shape (2,); above 4 it is corrected.
+    detectable
+        Jitter in nm from which on it would be corrected, shape (2,).
     noise
         Root mean square standard error of a single row before shrinking, in nm, (2,).
     drift
@@ -66,6 +71,7 @@ class RowOffsets:
     by_reference: Mask
     jitter: Array
     jitter_significance: Array
+    detectable: Array
     noise: Array
     drift: Array
     reflections: Array
@@ -76,21 +82,56 @@ class RowOffsets:
         return bool(np.any(self.offset))
 
     @property
+    def jitter_significant(self) -> Mask:
+        """Along which of x and y jitter is corrected, shape (2,)."""
+        return self.jitter_significance > _SURE
+
+    @property
     def drift_range(self) -> Array:
         """Largest minus smallest drift beyond its linear part, (x, y) in nm."""
         return np.ptp(self.drift, axis=0)
 
 
+@dataclass(frozen=True)
+class SmoothLattice:
+    """A lattice as phase analysis measured it.
+
+    Parameters
+    ----------
+    g_vectors
+        Of its reference in 1/nm, the first two not parallel, shape (n, 2).
+    grid
+        Coarse grid of the next two; it may reach beyond the image.
+    displacement
+        u in nm, shape (2, *grid.shape).
+    amplitude
+        Relative amplitude of the fringes, shape grid.shape.
+    """
+
+    g_vectors: Array
+    grid: ImageGrid
+    displacement: Array
+    amplitude: Array
+
+    @property
+    def smoothing(self) -> float:
+        """Length in nm over which u is an average, two steps of the grid."""
+        return float(2 * np.mean(self.grid.pixel_size))
+
+    def at_pixels(self, grid: ImageGrid) -> tuple[Array, Array]:
+        """u (2, ny, nx) in nm and the amplitude (ny, nx), not below zero."""
+        fields = np.concatenate([self.displacement, self.amplitude[None]])
+        values = SplineField.through(self.grid, fields).on_grid(grid)
+        return values[:2], np.maximum(values[2], 0)
+
+
 def row_offsets(
     image: Array,
     grid: ImageGrid,
+    lattice: SmoothLattice,
     *,
-    g_vectors: Array,
-    coarse: ImageGrid,
-    displacement: Array,
-    amplitude: Array,
     reference: Mask,
-    lattice: Mask,
+    inside: Mask,
 ) -> RowOffsets:
     """Displacement of each row along x and y, with its standard error.
 
@@ -101,24 +142,20 @@ def row_offsets(
     the correction never adds noise.
 
     In rows that hold enough of the reference, an undeformed crystal, the smooth part
-    beyond a straight line is slow-scan drift. The straight part is in the g of the
-    reference: it can't be told from a uniform strain without a known cell, and strain
-    relative to the reference is free of it. In other rows the smooth part is left
-    alone: it may be strain.
+    beyond a straight line is slow-scan drift, unless u varies along the rows as well:
+    then the reference is strained. The straight part is in the g of the reference: it
+    can't be told from a uniform strain without a known cell, and strain relative to the
+    reference is free of it. In other rows the smooth part is left alone: it may be
+    strain.
 
     Parameters
     ----------
     image, grid
         Grey levels, shape (ny, nx), and their pixels in nm; what is not finite does
         not count.
-    g_vectors
-        g of the reference in 1/nm, the first two not parallel, shape (n, 2).
-    coarse
-        Grid of the next two; it may reach beyond the image.
-    displacement, amplitude
-        u in nm, shape (2, *coarse.shape), and relative amplitude of the fringes, from
-        :func:`hyperspy_t2t.strain.gpa.phase_field`.
-    reference, lattice
+    lattice
+        As measured in this image.
+    reference, inside
         Pixels of the reference, or of a crystal that stands for it, whose own uniform
         strain does no harm; and all pixels that u describes, shape (ny, nx).
 
@@ -129,27 +166,24 @@ def row_offsets(
     Eilers, Anal. Chem. 75 (2003) 3631, https://doi.org/10.1021/ac034173t (the trend).
     """
     by_reference = _enough(reference)
-    smoothing = float(2 * np.mean(coarse.pixel_size))
-    used = _used_pixels(reference, lattice, by_reference, grid, 2 * smoothing)
+    depth = 2 * lattice.smoothing
+    used = _used_pixels(reference, inside, by_reference, grid, depth)
     used &= np.isfinite(image)
-    u, strength = _at_pixels(grid, coarse, displacement, amplitude)
-    pair = np.asarray(g_vectors)[:2]
-    imaged = pair @ (np.eye(2) - _mean_gradient(u, grid, reference))
-    nodes = lattice_nodes(image, grid, imaged, reference)
-    nodes = nodes @ np.linalg.solve(imaged, pair)
-    if not len(nodes):
-        return _nothing(grid.shape[0], by_reference, nodes)
-    flat = _without_mean(image, grid, smoothing)
+    u, amplitude = lattice.at_pixels(grid)
+    nodes = _nodes(image, grid, lattice.g_vectors[:2], u, reference)
+    if not len(nodes.order):
+        return _nothing(by_reference, nodes.g)
     steps = row_steps(
-        flat, grid, nodes,
-        displacement=u, amplitude=strength, used=used, by_reference=by_reference,
+        _without_mean(image, grid, 1.5 * lattice.smoothing), grid, nodes,
+        displacement=u, amplitude=amplitude, used=used, by_reference=by_reference,
     )  # fmt: skip
-    carried = _row_mean_displacement(u, used)
     measured = np.isfinite(steps.covariance).all(axis=(1, 2))
-    raw = np.where(measured[:, None], steps.whole - carried, np.nan)
+    raw = steps.whole - _row_mean_displacement(u, used)
+    raw = np.where(measured[:, None], raw, np.nan)
     apart = steps.halves - steps.whole[:, None]
-    segments = _segments(by_reference, 2 * smoothing / grid.pixel_size[0])
-    return _separated(raw, apart, steps.covariance, segments, nodes)
+    segments = _segments(by_reference, depth / grid.pixel_size[0])
+    found = _separated(raw, apart, steps.covariance, segments, nodes.g)
+    return _without_strain(found, _within_rows(u, grid, reference))
 
 
 def _enough(mask: Mask) -> Mask:
@@ -176,33 +210,30 @@ def _used_pixels(
     return np.where(by_reference[:, None], inner, lattice)
 
 
-def _nothing(rows: int, by_reference: Mask, nodes: Array) -> RowOffsets:
+def _nothing(by_reference: Mask, g_vectors: Array) -> RowOffsets:
+    rows = len(by_reference)
     zero, unknown = np.zeros((rows, 2)), np.full((rows, 2), np.nan)
     return RowOffsets(
         zero, unknown, np.zeros(rows, bool), by_reference, np.zeros(2), np.zeros(2),
-        np.full(2, np.nan), zero, nodes,
+        np.full(2, np.nan), np.full(2, np.nan), zero, g_vectors,
     )  # fmt: skip
 
 
-def _at_pixels(
-    grid: ImageGrid, coarse: ImageGrid, displacement: Array, amplitude: Array
-) -> tuple[Array, Array]:
-    """u (2, ny, nx) in nm and the amplitude (ny, nx), not below zero."""
-    fields = np.concatenate([displacement, amplitude[None]])
-    values = SplineField.through(coarse, fields).on_grid(grid)
-    return values[:2], np.maximum(values[2], 0)
+def _nodes(
+    image: Array, grid: ImageGrid, pair: Array, u: Array, reference: Mask
+) -> CellNodes:
+    """Reflections of the lattice that is displaced by u, seen in its reference."""
+    # A user's box may be strained against the g: it shows other ones.
+    imaged = pair @ (np.eye(2) - _mean_gradient(u, grid, reference))
+    nodes = visible_nodes(image, grid, imaged, reference)
+    return nodes._replace(basis=nodes.basis @ np.linalg.solve(imaged, pair))
 
 
 def _without_mean(image: Array, grid: ImageGrid, sigma: float) -> Array:
     """Grey levels minus their local mean, zero where they are not finite."""
-    from scipy.ndimage import gaussian_filter
-
-    finite = np.isfinite(image)
-    width = [1.5 * sigma / step for step in grid.pixel_size]
-    values = np.where(finite, image, 0).astype(float)
-    share = gaussian_filter(finite.astype(float), width, truncate=3)
-    mean = gaussian_filter(values, width, truncate=3) / np.maximum(share, 1e-6)
-    return np.where(finite, values - mean, 0)
+    local = local_amplitude(image, grid, np.empty((0, 2)), sigma=sigma)
+    mean = SplineField.through(local.grid, local.mean[None]).on_grid(grid)[0]
+    return np.where(np.isfinite(image), image - mean, 0)
 
 
 def _mean_gradient(u: Array, grid: ImageGrid, inside: Mask) -> Array:
@@ -214,6 +245,24 @@ def _mean_gradient(u: Array, grid: ImageGrid, inside: Mask) -> Array:
     place = grid.to_nm(rows[some], columns[some])
     design = np.column_stack([place - place.mean(axis=0), np.ones(len(place))])
     return np.linalg.lstsq(design, u[:, rows[some], columns[some]].T)[0][:2].T
+
+
+def _within_rows(u: Array, grid: ImageGrid, inside: Mask) -> Array:
+    """Mean square of how u (2, ny, nx) varies along rows beyond a line, nm², (2,)."""
+    slope = _mean_gradient(u, grid, inside)[:, 0, None, None]
+    bent = u - slope * grid.pixel_size[1] * np.arange(grid.shape[1])
+    count = np.maximum(inside.sum(axis=1), 1)
+    mean = np.where(inside, bent, 0).sum(axis=2) / count
+    rest = np.where(inside, bent - mean[..., None], 0)
+    return (rest**2).sum(axis=(1, 2)) / max(inside.sum(), 1)
+
+
+def _without_strain(found: RowOffsets, within: Array) -> RowOffsets:
+    """Without drift along axes on which u varies within rows nearly as much."""
+    rows = found.by_reference
+    power = (found.drift[rows] ** 2).mean(axis=0) if rows.any() else np.zeros(2)
+    strain = np.where(power < _RIGID * (power + within), found.drift, 0)
+    return replace(found, offset=found.offset - strain, drift=found.drift - strain)
 
 
 def _row_mean_displacement(u: Array, used: Mask) -> Array:
@@ -245,12 +294,10 @@ def _separated(
     for segment in segments:
         by_reference[segment.rows] = segment.by_reference
     if not clean.any():
-        return _nothing(len(raw), by_reference, nodes)
-    power, sure, ratio, typical = _statistics(
-        fast[clean], apart[clean], variance[clean]
-    )
-    jitter = np.where(sure > _SURE, np.sqrt(np.maximum(power, 0)), 0.0)
-    prior = np.diag(jitter**2)
+        return _nothing(by_reference, nodes)
+    power, error, ratio = _statistics(fast[clean], apart[clean], variance[clean])
+    prior = np.diag(np.where(power > _SURE * error, power, 0.0))
+    typical = ratio * np.sqrt(np.median(variance[clean], axis=0))
     measured &= _credible(fast, variance * ratio**2, power)
     noise = noise[measured] * ratio[:, None] * ratio
     gain = prior @ np.linalg.pinv(prior + noise, hermitian=True)
@@ -260,7 +307,8 @@ def _separated(
     std[measured] = np.sqrt(np.maximum(left_over, 0))
     return RowOffsets(
         offset, std, measured, by_reference & measured,
-        np.sqrt(np.maximum(power, 0)), sure, typical, drift, nodes,
+        np.sqrt(np.maximum(power, 0)), power / error, np.sqrt(_SURE * error), typical,
+        drift, nodes,
     )  # fmt: skip
 
 
@@ -276,23 +324,22 @@ def _credible(fast: Array, variance: Array, power: Array) -> Mask:
 
 def _statistics(
     fast: Array, apart: Array, variance: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Power of the jitter in nm² and its significance, noise over stated, noise; (2,).
+) -> tuple[Array, Array, Array]:
+    """Power of the jitter in nm², its standard error, and noise over stated, (2,).
 
     The two halves say how large the noise is, whatever the model leaves out.
     """
     # Rows between columns of atoms say little.
     weight = 1 / (variance + np.median(variance, axis=0))
     left, right = (fast + apart[:, half] for half in (0, 1))
-    power, sure = _common_power(left * weight, right * weight, weight)
+    power, error = _common_power(left * weight, right * weight, weight)
     between = (weight**2 * (left - right) ** 2 / 4).sum(axis=0)
     stated = (weight**2 * variance).sum(axis=0)
-    ratio = np.sqrt(np.maximum(between / np.maximum(stated, 1e-300), 1.0))
-    return power, sure, ratio, ratio * np.sqrt(np.median(variance, axis=0))
+    return power, error, np.sqrt(np.maximum(between / np.maximum(stated, 1e-300), 1.0))
 
 
 def _common_power(left: Array, right: Array, weight: Array) -> tuple[Array, Array]:
-    """Mean power in nm² of what two halves share, and that over its error, (2,).
+    """Mean power in nm² of what two halves share, and its standard error, (2,).
 
     Halves (m, 2) times their weights. It is the median over all frequencies: what has
     the period of the lattice can't be told from its structure and must not count. The
@@ -301,10 +348,9 @@ def _common_power(left: Array, right: Array, weight: Array) -> tuple[Array, Arra
     left, right = (np.fft.rfft(half, axis=0)[1:] for half in (left, right))
     product = (left * right.conj()).real
     scale = np.log(2) * (weight**2).sum(axis=0)
-    power = np.median(product, axis=0) / scale
     alone = np.median(np.abs(left) ** 2, axis=0) * np.median(np.abs(right) ** 2, axis=0)
     error = 1.25 * np.sqrt(alone / 2 / len(product)) / np.log(2) / scale
-    return power, power / np.maximum(error, 1e-300)
+    return np.median(product, axis=0) / scale, np.maximum(error, 1e-300)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,10 @@ _CLEAR = 1e4
 """Power over noise beyond which a spot is as good as any."""
 _STEADY = 0.2
 """Share of the best merit from which on a pair that ignores composition is taken."""
+_CLOSE = 0.4
+"""Share of the best merit from which on a region may still become the reference."""
+_UNEVEN = 0.01
+"""Variation of ∂u/∂r that halves the merit of a reference."""
 WIDEST = 0.2
 """Largest standard deviation of the Fourier mask as a share of the shortest |g|."""
 
@@ -44,6 +48,12 @@ class RegionSpots:
     steady
         Whether the phase of each spot stays where other elements take the place of its
         own, shape (n,); by default all do.
+    anisotropy
+        Ratio of the longest to the shortest measured length over bulk length, less 1.
+    bottom
+        Whether the region reaches the lower side of the image.
+    unevenness
+        Root mean square variation of ∂u/∂r within it.
     """
 
     g: Array
@@ -54,6 +64,9 @@ class RegionSpots:
     area: float
     sides: int
     steady: npt.NDArray[np.bool_] | None = None
+    anisotropy: float = 0.0
+    bottom: bool = False
+    unevenness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -139,33 +152,51 @@ def choose_domains(
 
 
 def best_reference(regions: Mapping[int, RegionSpots]) -> tuple[int, str]:
-    """Label of the best reference and the reason.
-
-    The region with the largest product of quality (its best two signal-to-noise
-    ratios, in decades, and the score of its solution), the square root of its
-    area, exp(−10 |scale − 1|), since a substrate is closest to its bulk lattice,
-    and 1 + ½ (sides of the image that it reaches): a substrate fills one side and
-    parts of two. Regions with a phase go before others.
-    """
-
-    def merit(label: int) -> float:
-        region = regions[label]
-        strong = np.sort(region.snr)[::-1][:4].min()
-        # Phases are known from ten times the noise on; beyond a thousand, more signal
-        # makes no better standard.
-        quality = np.log10(1 + min(strong, 1000.0) / 10) * (0.2 + region.score)
-        bulk = np.exp(-10 * abs(region.scale - 1))
-        place = 1 + 0.5 * region.sides
-        return float(quality * np.sqrt(region.area) * bulk * place)
-
-    indexed = [key for key, region in regions.items() if region.score > 0]
-    label = max(indexed or regions, key=lambda key: (merit(key), -key))
+    """Label of the best reference and the reason; regions with a phase go first."""
+    label = _by_merit(regions)[0]
     region = regions[label]
     return label, (
-        f"largest merit {merit(label):.3g} of {len(regions)} regions: area "
+        f"largest merit {reference_merit(region):.3g} of {len(regions)} regions: area "
         f"{region.area:.4g} nm², score {region.score:.2f}, scale {region.scale:.4f}, "
+        f"anisotropy {region.anisotropy:.2g}, unevenness {region.unevenness:.2g}, "
         f"reaches {region.sides} sides of the image"
     )
+
+
+def contenders(regions: Mapping[int, RegionSpots]) -> list[int]:
+    """Labels of the regions that may become the reference, at most four."""
+    ranked = _by_merit(regions)
+    best = reference_merit(regions[ranked[0]])
+    close = [k for k in ranked if reference_merit(regions[k]) >= _CLOSE * best]
+    return close[:4]
+
+
+def _by_merit(regions: Mapping[int, RegionSpots]) -> list[int]:
+    """Labels of the regions with a phase, else of all, the best first."""
+    indexed = [label for label, region in regions.items() if region.score > 0]
+    return sorted(
+        indexed or regions, key=lambda label: (-reference_merit(regions[label]), label)
+    )
+
+
+def reference_merit(region: RegionSpots) -> float:
+    """How good a standard of length a region is.
+
+    The product of its quality (its best two signal-to-noise ratios, in decades, and
+    the score of its solution), the square root of its area, exp(−10 δ) with δ the
+    deviation of its lattice from bulk in scale and anisotropy, since a substrate is
+    closest to it, 1/(1 + (v/0.01)²) with v the variation of ∂u/∂r within it, and
+    1 + ½ (sides of the image that it reaches), a quarter more for the lower side: a
+    substrate fills one side, as a rule the lower one, and parts of two.
+    """
+    strong = np.sort(region.snr)[::-1][:4].min()
+    # Phases are known from ten times the noise on; beyond a thousand, more signal
+    # makes no better standard.
+    quality = np.log10(1 + min(strong, 1000.0) / 10) * (0.2 + region.score)
+    bulk = np.exp(-10 * (abs(region.scale - 1) + region.anisotropy))
+    flat = 1 / (1 + (region.unevenness / _UNEVEN) ** 2)
+    place = 1 + 0.5 * region.sides + 0.25 * region.bottom
+    return float(quality * np.sqrt(region.area) * bulk * flat * place)
 
 
 def choose_g_pair(region: RegionSpots) -> Array | None:

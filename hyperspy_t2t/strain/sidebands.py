@@ -8,10 +8,10 @@ small window of Î around g says everything on a coarse grid of two samples per 
 times 2πi k also the gradient. One real transform of the block, padded by the reach of
 the Gaussian so that nothing wraps around, and a small inverse one per field do it;
 M. J. Hÿtch, Microsc. Microanal. Microstruct. 8 (1997) 41,
-https://doi.org/10.1051/mmm:199700801041300.
+https://doi.org/10.1051/mmm:1997105.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, gcd
@@ -81,6 +81,8 @@ class Line:
         Quarters of a pixel per coarse sample.
     sigma
         Standard deviation of the Gaussian in nm.
+    column_width
+        Standard deviation in nm of columns whose blur is taken out of the mask.
     """
 
     pixel_size: float
@@ -90,6 +92,7 @@ class Line:
     count: int
     pitch: int
     sigma: float
+    column_width: float = 0.0
 
     @cached_property
     def lengths(self) -> tuple[int, int]:
@@ -134,6 +137,9 @@ class Line:
             orders = ceil(REACH / narrowest + 1)
             k = k + np.arange(-orders, orders + 1) / self.pixel_size
         mask = np.exp(-2 * (np.pi * self.sigma * k) ** 2) * (samples / length)
+        # What columns of this width lose at g + k more than at g is given back.
+        fall = 2 * (np.pi * self.column_width) ** 2
+        mask = mask * np.exp(fall * (2 * frequency + k) * k)
         offset = self.first * self.pixel_size / PARTS
         mask = mask * np.exp(2j * np.pi * (k * offset - frequency * self.start))
         return np.stack([mask.sum(axis=1), (2j * np.pi * k * mask).sum(axis=1)])
@@ -155,6 +161,22 @@ def local_components(
     orders: Sequence[tuple[int, int]],
     library: ArrayLibrary,
 ) -> ComplexArray:
+    """All of :func:`each_component`, shape (n, orders, coarse ny, coarse nx)."""
+    shape = (len(frequencies), len(orders), *(line.count for line in lines))
+    result = np.empty(shape, complex)
+    each = each_component(values, lines, frequencies, orders, library)
+    for target, component in zip(result, each, strict=True):
+        target[...] = component
+    return result
+
+
+def each_component(
+    values: Array,
+    lines: tuple[Line, Line],
+    frequencies: Array,
+    orders: Sequence[tuple[int, int]],
+    library: ArrayLibrary,
+) -> Iterator[ComplexArray]:
     """Σ_r G(R − r) I(r) exp(−2πi g·r) of one block, or its derivatives by R.
 
     Parameters
@@ -170,10 +192,10 @@ def local_components(
     library
         Where to compute.
 
-    Returns
-    -------
+    Yields
+    ------
     ndarray
-        Complex, shape (n, orders, coarse ny, coarse nx).
+        Of each frequency, complex, shape (orders, coarse ny, coarse nx).
     """
     along_y, along_x = lines
     bands = [(along_y.sideband(gy), along_x.sideband(gx)) for gx, gy in frequencies]
@@ -186,19 +208,18 @@ def local_components(
     columns = columns.reshape(mirrored.shape)
     # Columns that no sideband needs are not transformed along y.
     spectrum = library.spectrum(values, (along_y.lengths[0], width), kept)
-    shape = (len(frequencies), len(orders), along_y.count, along_x.count)
-    result = np.empty(shape, complex)
     for k, (of_y, of_x) in enumerate(bands):
+        result = np.empty((len(orders), along_y.count, along_x.count), complex)
         window = _cut(spectrum, of_y.places, columns[k], mirrored[k], library)
         for y in {y for y, _ in orders}:
-            lines = of_y.folded(window * library.asarray(of_y.filters[y][:, None]))
-            lines = library.ifft(lines, 0)[: along_y.count]
-            lines = lines * library.asarray(of_y.ramp[:, None])
+            part = of_y.folded(window * library.asarray(of_y.filters[y][:, None]))
+            part = library.ifft(part, 0)[: along_y.count]
+            part = part * library.asarray(of_y.ramp[:, None])
             for index, x in [(i, x) for i, (of, x) in enumerate(orders) if of == y]:
-                samples = of_x.folded((lines * library.asarray(of_x.filters[x])).T)
+                samples = of_x.folded((part * library.asarray(of_x.filters[x])).T)
                 samples = library.ifft(samples, 0)[: along_x.count].T
-                np.multiply(library.fetch(samples), of_x.ramp, out=result[k, index])
-    return result
+                np.multiply(library.fetch(samples), of_x.ramp, out=result[index])
+        yield result
 
 
 def _cut(

@@ -122,7 +122,7 @@ def fill_grid(
 def fill_pixels(
     coefficients: Array, rows: Ints, along_y: Array, columns: Ints, along_x: Array,
     labels: npt.NDArray[np.int32], members: npt.NDArray[np.bool_], faintest: float,
-    kind: int, result: npt.NDArray[np.float32],
+    kind: int, result: npt.NDArray[np.float32], fresh: bool,
 ) -> None:  # fmt: skip
     """What a lattice says of its pixels into `result`, (n, ny, nx), line by line.
 
@@ -140,24 +140,33 @@ def fill_pixels(
     kind
         The constant for what is given: the fields themselves or, from
         β = ∂u/∂r as xx, xy, yx, yy, the components of strain.
+    fresh
+        Whether other pixels become NaN; else they stay as they are.
     """
     ring = np.empty((len(coefficients), 4, len(columns)))
     held = np.full(4, -1)
     line = np.empty((len(coefficients), len(columns)))
+    member = np.empty(len(columns), np.bool_)
     for i in range(len(rows)):
         low, high = len(columns), 0
         for j in range(len(columns)):
-            if _is_member(labels[i, j], members):
+            member[j] = _is_member(labels[i, j], members)
+            if member[j]:
                 low, high = min(low, j), j + 1
-        if high == 0:
-            continue
-        _along_x(coefficients, rows[i], columns, along_x, ring, held)
-        _along_y(ring, rows[i], along_y[i], line)
-        _convert(line[1:], low, high, kind)
+        if high > 0:
+            _along_x(coefficients, rows[i], columns, along_x, ring, held)
+            _along_y(ring, rows[i], along_y[i], line)
+            _convert(line[1:], low, high, kind)
+            for j in range(len(columns)):
+                member[j] = member[j] and line[0, j] > faintest
         for n in range(len(result)):
-            for j in range(low, high):
-                if line[0, j] > faintest and _is_member(labels[i, j], members):
-                    result[n, i, j] = line[n + 1, j]
+            if fresh:
+                for j in range(len(columns)):
+                    result[n, i, j] = line[n + 1, j] if member[j] else np.nan
+            else:
+                for j in range(low, high):
+                    if member[j]:
+                        result[n, i, j] = line[n + 1, j]
 
 
 @numba.njit(cache=True, nogil=True)

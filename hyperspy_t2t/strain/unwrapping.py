@@ -174,10 +174,11 @@ def _closed(steps: Steps, residues: Integers, costs: Steps) -> Steps:
     )
     owner = np.where(ring[owner], 0, owner)  # the first stands for the whole ring
     met = np.flatnonzero(owner[first] != owner[second])
-    length = distance[first] + distance[second] + cost
-    met = met[np.argsort(length[met], kind="stable")]
+    length = distance[first[met]] + distance[second[met]] + cost[met]
+    met = met[np.argsort(length, kind="stable")]
+    del distance, cost, length
     links = np.stack([owner[first], owner[second]], axis=1)[met].tolist()
-    turns = np.zeros(len(cost))
+    turns = np.zeros(len(first), np.float32)
     for at, flow in _flows(links, _trees(links, charge), charge):
         edge = met[at]
         turns[edge] += flow
@@ -198,7 +199,7 @@ def _circuits_beside(steps: Steps) -> tuple[Integers, Integers]:
     A turn taken off the step moves a residue from the first to the second.
     """
     ny, nx = len(steps.along_x), steps.along_y.shape[1]
-    number = np.arange((ny + 1) * (nx + 1)).reshape(ny + 1, nx + 1)
+    number = np.arange((ny + 1) * (nx + 1), dtype=np.int32).reshape(ny + 1, nx + 1)
     left, right = number[1:-1, :-1], number[1:-1, 1:]
     above, below = number[:-1, 1:-1], number[1:, 1:-1]
     return (

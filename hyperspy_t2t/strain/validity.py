@@ -20,7 +20,7 @@ def unmixed(
     *,
     reach: float,
 ) -> Mask:
-    """Places further than `reach` nm from the image border and from other lattices.
+    """Places further than `reach` nm from the image border and from other regions.
 
     Parameters
     ----------
@@ -29,13 +29,16 @@ def unmixed(
     grid
         Where the places are.
     members
-        Regions that share the lattice.
+        Regions that share the lattice, each with a strain of its own.
     """
     from scipy.ndimage import distance_transform_edt
 
-    inside = np.pad(np.isin(labels, members), 1)
-    distance = distance_transform_edt(inside, sampling=grid.pixel_size)[1:-1, 1:-1]
-    return distance > reach
+    result = np.zeros(labels.shape, bool)
+    for member in members:
+        inside = np.pad(labels == member, 1)
+        distance = distance_transform_edt(inside, sampling=grid.pixel_size)
+        result |= distance[1:-1, 1:-1] > reach
+    return result
 
 
 def validity_block(

@@ -133,7 +133,11 @@ BAD = {
     ),
     "g by name": (
         lambda c: c.indexed.gpa(g_vectors="manual"),
-        ValueError, "'auto', 'all' or two or more frequencies.*'manual'",
+        ValueError, "'auto', 'pair' or two or more frequencies.*'manual'",
+    ),
+    "g by an old name": (
+        lambda c: c.indexed.gpa(g_vectors="all"),
+        ValueError, "'auto', 'pair' or two or more frequencies.*'all'",
     ),
     "g by hand": (
         lambda c: c.micrograph.gpa(g_vectors="auto"),
@@ -164,6 +168,14 @@ BAD = {
     "resolution": (
         lambda c: c.indexed.gpa(resolution=0),
         ValueError, "resolution above 0 nm .* or 'auto', got 0",
+    ),
+    "resolution beyond the image": (
+        lambda c: c.indexed.gpa(resolution=1.2),
+        ValueError, "to 1.12 nm, an eighth of the image; got 1.2 nm",
+    ),
+    "resolution below a fringe": (
+        lambda c: c.indexed.gpa(resolution=0.05),
+        ValueError, "where the mask would reach the zero frequency.*got 0.05 nm",
     ),
     "resolution by name": (
         lambda c: c.indexed.gpa(resolution="fine"),

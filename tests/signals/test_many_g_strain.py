@@ -28,31 +28,50 @@ def scatter(strain) -> np.ndarray:
 
 
 def test_all_g_scatter_less_than_two(peaks) -> None:
-    two = peaks.gpa(resolution=0.5)
-    many = peaks.gpa(g_vectors="all", resolution=0.5)
-    assert len(two.g_vectors) == 2 and 4 < len(many.g_vectors) <= 12
-    np.testing.assert_allclose(many.g_vectors[:2], two.g_vectors, rtol=1e-12)
+    two = peaks.gpa(g_vectors="pair", resolution=0.5)
+    many = peaks.gpa(resolution=0.5)
+    assert len(two.g_vectors) == 2 and 4 < len(many.g_vectors) <= 18
+    np.testing.assert_allclose(many.g_vectors[:2], two.g_vectors, rtol=1e-4)
     assert (scatter(many) < 0.75 * scatter(two)).all()
     assert np.abs(np.nanmean(many.data, axis=(1, 2))).max() < 1e-3
-    assert many.metadata.Processing.step_4.parameters.g_vectors == "all"
+    assert many.metadata.Processing.step_4.parameters.g_vectors == "auto"
+    assert two.metadata.Processing.step_4.parameters.g_vectors == "pair"
+    assert "all nodes of its lattice" in many.metadata.Strain.g_vectors_reason
+    assert "all nodes" not in two.metadata.Strain.g_vectors_reason
 
 
-def test_a_list_by_hand_is_what_all_takes(peaks) -> None:
-    many = peaks.gpa(g_vectors="all", resolution=0.5)
+def test_no_g_is_taken_twice_and_all_are_nodes(peaks) -> None:
+    """Of the bulk at the known rotation, none beyond what the probe passes."""
+    g = peaks.gpa().g_vectors
+    turn = np.deg2rad(12.0)
+    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    order = 0.3905 * g @ axes.T
+    np.testing.assert_allclose(order, np.rint(order), atol=0.02)
+    once = {max(tuple(n), tuple(-n)) for n in np.rint(order).astype(int)}
+    assert len(once) == len(g)
+
+
+def test_a_list_by_hand_is_what_auto_takes(peaks) -> None:
+    many = peaks.gpa(resolution=0.5)
     again = peaks.gpa(g_vectors=many.g_vectors, resolution=0.5)
     assert len(again.g_vectors) == len(many.g_vectors)
+    assert again.metadata.Strain.g_vectors_reason == "chosen by the user"
     np.testing.assert_allclose(again.data, many.data, atol=2e-5)
 
 
 def test_atoms_of_many_g(peaks) -> None:
-    model = peaks.gpa(g_vectors="all").to_atoms(thickness=1)
+    model = peaks.gpa().to_atoms(thickness=1)
     assert set(model.formula()) == {"Sr", "Ti", "O"}
 
 
 def test_a_micrograph_takes_many_g(image, peaks) -> None:
-    many = peaks.gpa(g_vectors="all", resolution=0.5)
+    many = peaks.gpa(resolution=0.5)
     micrograph = Micrograph.from_signal(image)
     by_hand = micrograph.gpa(g_vectors=many.g_vectors, resolution=0.5)
     np.testing.assert_allclose(scatter(by_hand), scatter(many), rtol=0.05)
-    with pytest.raises(ValueError, match=r"two or more g-vectors.*'all'"):
-        micrograph.gpa(g_vectors="all")
+
+
+@pytest.mark.parametrize("name", ["auto", "pair"])
+def test_a_micrograph_has_no_g_to_choose_from(image, name) -> None:
+    with pytest.raises(ValueError, match=rf"two or more g-vectors.*'{name}'"):
+        Micrograph.from_signal(image).gpa(g_vectors=name)

@@ -9,7 +9,6 @@ import pytest
 
 from hyperspy_t2t.data import scene
 from hyperspy_t2t.signals import Micrograph
-from hyperspy_t2t.signals._quality import quality_of, text_of
 from hyperspy_t2t.signals._scan import (
     corrected_source,
     offsets_of,
@@ -56,12 +55,13 @@ def test_offsets_of_a_map_are_those_of_its_image(jittered, strain):
     assert "row jitter" in text and "correct_scan=True" in text
 
 
-def test_a_lazy_image_is_read_around_the_reference_only(strain):
-    source = replace(strain._source(), lazy=True)
-    found = scan_offsets(source, strain._domains(), BOX)
-    inside = slice(30, 320)
+def test_a_large_image_is_read_around_the_reference_only(strain, monkeypatch):
+    from hyperspy_t2t.signals import _scan
+
+    monkeypatch.setattr(_scan, "MOST_ROWS", 300)
+    found = scan_offsets(strain._source(), strain._domains(), BOX)
     assert found.offset.shape == (352, 2)
-    assert found.measured[inside].all()
+    assert found.measured[30:320].all()
     assert not found.measured[-15:].any()
     np.testing.assert_allclose(found.offset[-15:], found.drift[-15:])
 
@@ -77,7 +77,7 @@ def test_a_corrected_micrograph_is_lazy_or_untouched(strain):
 
 
 def test_quality_has_stable_keys_and_a_text(strain):
-    quality = quality_of(strain)
+    quality = strain.quality()
     assert list(quality) == [
         "fit_for_model", "findings", "sampling", "levels", "banding", "signal",
         "scan", "distortion", "fringes",
@@ -85,7 +85,91 @@ def test_quality_has_stable_keys_and_a_text(strain):
     assert quality["scan"]["jitter_x_pixels"] == pytest.approx(0.5, rel=0.15)
     assert quality["distortion"] == {}
     assert quality["fit_for_model"] != "yes"
-    lines = text_of(quality).splitlines()
+    lines = strain.report().splitlines()
     assert lines[0].startswith("Fit for a model:")
     assert len(lines) == 1 + len(quality["findings"])
     assert any("along x" in line for line in lines)
+
+
+def spread(strain) -> np.ndarray:
+    """Standard deviation of the components away from the border."""
+    margin = slice(60, -60)
+    return np.nanstd(np.asarray(strain.data)[:, margin, margin], axis=(1, 2))
+
+
+def by_hand(image, strain, **options):
+    return Micrograph.from_signal(image).gpa(
+        np.asarray(strain.g_vectors), resolution=0.4, **options
+    )
+
+
+def still(jitter: float = 0.0):
+    return scene("single_crystal", shape=(352, 352), dose=20, row_jitter=jitter, seed=2)
+
+
+def test_gpa_corrects_the_scan_when_asked(jittered, strain):
+    before = by_hand(jittered, strain)
+    after = by_hand(jittered, strain, correct_scan=True)
+    best = by_hand(still(), strain)
+    assert np.all(spread(before)[2:] > 3 * spread(best)[2:])
+    assert np.all(spread(after)[2:] < 1.5 * spread(best)[2:])
+    assert np.all(spread(after)[:2] < 1.3 * spread(best)[:2])
+    found = after.metadata.Strain.scan
+    assert found.corrected
+    assert found.offset.shape == (352, 2) and found.rows_measured.mean() > 0.95
+    step = list(after.metadata.Processing.as_dictionary().values())[-1]
+    assert step["parameters"]["correct_scan"] is True
+    # Later steps see the image that was measured.
+    taken = np.asarray(jittered.data, float)
+    assert np.abs(np.asarray(after._source().image) - taken).max() > 1
+    assert "corrected, about" in after.report()
+    assert after.quality()["scan"]["jitter_x_pixels"] == pytest.approx(0.5, rel=0.15)
+
+
+def test_gpa_of_straight_rows_is_the_same_and_says_so(strain):
+    image = still()
+    with pytest.warns(UserWarning, match="no row jitter along x.*Nothing was corr"):
+        asked = by_hand(image, strain, correct_scan=True)
+    np.testing.assert_array_equal(asked.data, by_hand(image, strain).data)
+    assert not asked.metadata.Strain.scan.corrected
+    assert not by_hand(image, strain).metadata.has_item("Strain.scan")
+
+
+def test_lazy_and_eager_are_corrected_alike(jittered, strain):
+    eager = by_hand(jittered, strain, correct_scan=True)
+    chunked = jittered.as_lazy()
+    chunked.data = chunked.data.rechunk((130, 100))
+    lazy = by_hand(chunked, strain, correct_scan=True)
+    assert lazy._lazy
+    np.testing.assert_allclose(
+        np.asarray(lazy.metadata.Strain.scan.offset),
+        np.asarray(eager.metadata.Strain.scan.offset),
+        atol=1e-7,
+    )
+    inner = (slice(None), slice(40, -40), slice(40, -40))
+    np.testing.assert_allclose(lazy.data.compute()[inner], eager.data[inner], atol=1e-6)
+
+
+def test_the_strain_of_a_film_stays():
+    image = scene("two_layers", shape=(352, 352), dose=20, row_jitter=0.5, seed=4)
+    peaks = image.segment().find_peaks()
+    taken = peaks.gpa(resolution=0.4)
+    with pytest.warns(UserWarning, match="rows .* could not be measured"):
+        found = peaks.gpa(resolution=0.4, correct_scan=True)
+    valid = found.validity.data & taken.validity.data
+    labels = np.asarray(found._source().labels)
+    for label in np.unique(labels[valid]):
+        before, after = (m.data[:, valid & (labels == label)] for m in (taken, found))
+        apart = after.mean(axis=1) - before.mean(axis=1)
+        assert np.abs(apart[:2]).max() < 4e-4
+        # Rows that tilt alike add shear and rotation, which the correction takes away.
+        assert np.abs(apart[2:]).max() < 1e-3
+        assert np.all(after.std(axis=1)[2:] < 0.85 * before.std(axis=1)[2:])
+
+
+def test_a_stack_is_not_corrected(jittered, strain):
+    import hyperspy.api as hs
+
+    stack = hs.stack([Micrograph.from_signal(jittered)] * 2)
+    with pytest.raises(ValueError, match="correct_scan=False for a stack"):
+        Micrograph.from_signal(stack).gpa(strain.g_vectors, correct_scan=True)

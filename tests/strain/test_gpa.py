@@ -16,8 +16,8 @@ from hyperspy_t2t.data.displacements import (
     strained,
 )
 from hyperspy_t2t.data.synthetic import Region, Scan, synthetic_arrays
-from hyperspy_t2t.strain.demodulation import coarse_grid
 from hyperspy_t2t.strain import gpa
+from hyperspy_t2t.strain.demodulation import coarse_grid
 from hyperspy_t2t.strain.fringes import local_fringes
 from hyperspy_t2t.strain.gpa import PhaseField
 from hyperspy_t2t.strain.limits import check_g_vectors

@@ -10,13 +10,13 @@ from hyperspy_t2t import frames
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.data.displacements import Displacement, Gradient, strained
 from hyperspy_t2t.data.synthetic import Region, Scan, synthetic_arrays
+from hyperspy_t2t.strain import gpa
 from hyperspy_t2t.strain.counting_noise import (
     FringeNoise,
     fringe_noise,
     fringe_products,
 )
 from hyperspy_t2t.strain.demodulation import coarse_grid, local_spectrum
-from hyperspy_t2t.strain import gpa
 from hyperspy_t2t.strain.fringes import local_fringes
 from hyperspy_t2t.strain.gpa import PhaseField
 from hyperspy_t2t.strain.least_squares import agreeing

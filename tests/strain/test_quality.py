@@ -107,7 +107,8 @@ SOUND = {
     "scan": {"rows_measured": 256.0, "drift_range_x": 0.0, "drift_range_y": 0.0,
              **{f"jitter_{a}": 0.0 for a in "xy"},
              **{f"jitter_{a}_pixels": 0.0 for a in "xy"},
-             **{f"jitter_significance_{a}": 0.2 for a in "xy"}},
+             **{f"jitter_significance_{a}": 0.2 for a in "xy"},
+             **{f"jitter_detectable_{a}": 0.002 for a in "xy"}, "corrected": 0.0},
     "distortion": {"scale": 1.001, "anisotropy": 0.002, "shear": 0.1},
 }  # fmt: skip
 
@@ -144,3 +145,10 @@ def test_jitter_is_reported_with_its_size() -> None:
     fit, sentences = verdict({**SOUND, "scan": scan})
     assert fit == "with care"
     assert any("along x by 10 pm (0.5 pixels)" in sentence for sentence in sentences)
+    corrected = scan | {"corrected": 1.0, "jitter_left_x": 0.001}
+    fit, sentences = verdict({**SOUND, "scan": corrected})
+    assert fit == "yes"
+    assert any("corrected, about 1 pm are left" in sentence for sentence in sentences)
+    assert any(
+        "more than 2 pm would have been" in sentence for sentence in verdict(SOUND)[1]
+    )

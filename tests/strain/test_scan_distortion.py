@@ -16,10 +16,10 @@ from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.demodulation import coarse_grid
 from hyperspy_t2t.strain.fringes import local_fringes
 from hyperspy_t2t.strain.gpa import PhaseField, phase_field
-from hyperspy_t2t.strain.lattice_nodes import lattice_nodes
 from hyperspy_t2t.strain.row_trend import smooth_trend
 from hyperspy_t2t.strain.scan_correction import corrected_image
-from hyperspy_t2t.strain.scan_distortion import RowOffsets, row_offsets
+from hyperspy_t2t.strain.scan_distortion import RowOffsets, SmoothLattice, row_offsets
+from hyperspy_t2t.strain.visible_nodes import visible_nodes
 
 SIGMA = 0.4
 PLANES = ((1, -1, 1), (1, -1, -1))
@@ -62,12 +62,11 @@ class Case(NamedTuple):
         return row_offsets(
             self.image,
             self.grid,
-            g_vectors=field.g_vectors,
-            coarse=field.grid,
-            displacement=field.displacement,
-            amplitude=field.amplitude,
+            SmoothLattice(
+                field.g_vectors, field.grid, field.displacement, field.amplitude
+            ),
             reference=self.reference,
-            lattice=everywhere if lattice is None else lattice,
+            inside=everywhere if lattice is None else lattice,
         )
 
     def strain(self, image: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -207,6 +206,42 @@ def test_uneven_drift_of_the_reference_is_straightened() -> None:
     assert found.drift_range[1] == 0
 
 
+def test_bending_that_differs_along_the_rows_is_strain() -> None:
+    case = drawn(jitter=0.0)
+    place = case.grid.to_nm(*np.indices(case.image.shape))
+    x, y = np.moveaxis(place / 8, -1, 0)
+    # Three quarters of its power are common to rows.
+    bend = 0.06 * (2 * y - 1) ** 2 * 2 * x
+    image = 20.0 + sum(
+        5 * np.cos(2 * np.pi * (place @ g - g[0] * bend)) for g in case.g
+    )
+    noisy = np.random.default_rng(0).poisson(image).astype(float)
+    found = case._replace(image=noisy).offsets()
+    assert not found.significant
+
+
+@pytest.mark.parametrize("rows", [10, 25, 70])
+def test_a_reference_of_few_rows_and_a_wide_average_are_borne(rows: int) -> None:
+    case = drawn(shape=(320, 320))
+    reference = np.zeros(case.image.shape, bool)
+    reference[150 : 150 + rows] = True
+    fringes = local_fringes(case.image, case.grid, case.g, resolution=1.0)
+    everywhere = np.ones(fringes.grid.shape, bool)
+    field = phase_field(fringes, reference=everywhere, inside=everywhere)
+    found = row_offsets(
+        case.image,
+        case.grid,
+        SmoothLattice(field.g_vectors, field.grid, field.displacement, field.amplitude),
+        reference=reference,
+        inside=np.ones(case.image.shape, bool),
+    )
+    # The reference is shorter than the average; above it jitter is known.
+    assert not found.measured[150 : 150 + rows].any()
+    assert found.measured[:100].all()
+    assert found.jitter[0] == pytest.approx(0.5 * 0.02, rel=0.25)
+    assert np.isfinite(found.offset).all() and not found.drift.any()
+
+
 def test_missing_pixels_do_not_count() -> None:
     case = drawn()
     holed = case.image.copy()
@@ -233,12 +268,25 @@ def test_all_nodes_of_the_lattice_are_found_from_a_sublattice() -> None:
     case = drawn(jitter=0.0, shape=(320, 320))
     known = case.truth["regions"]["region_1"]
     sublattice = np.array([case.g[0] + case.g[1], case.g[0] - case.g[1]])
-    nodes = lattice_nodes(case.image, case.grid, sublattice, case.reference)
+    nodes = visible_nodes(case.image, case.grid, sublattice, case.reference).g
     strong = known["g_reference"][known["strength"] > 0.02 * known["strength"].max()]
     for g in strong:
         apart = np.minimum(*(np.linalg.norm(nodes - s * g, axis=1) for s in (1, -1)))
         assert apart.min() < 1e-3
     index = nodes @ np.linalg.inv(case.g)
+    assert np.abs(index - np.rint(index)).max() < 1e-6
+
+
+def test_flanks_and_single_spots_are_no_superlattice() -> None:
+    case = drawn(jitter=1.0, rotation=7.0, shape=(320, 320))
+    g = case.g
+    y, x = (0.02 * i for i in np.indices(case.image.shape))
+    # One spot alone at a quarter order, as of a second crystal.
+    alone = 0.25 * g[0] + 2.5 * g[1]
+    image = case.image + 6 * np.cos(2 * np.pi * (alone[0] * x + alone[1] * y))
+    nodes = visible_nodes(image, case.grid, g, case.reference)
+    index = nodes.g @ np.linalg.inv(g)
+    assert len(nodes.g) > 8
     assert np.abs(index - np.rint(index)).max() < 1e-6
 
 

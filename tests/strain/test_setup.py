@@ -7,16 +7,18 @@ import pytest
 
 from hyperspy_t2t.frames import rotation_2d
 from hyperspy_t2t.strain.setup import (
-    NARROWEST,
     WIDEST,
     Domain,
     RegionSpots,
     best_reference,
     choose_domains,
     choose_g_pair,
-    choose_resolution,
+    contenders,
+    finest_resolution,
     noise_amplitude,
+    own_g_vectors,
     shares,
+    steady_pair,
 )
 
 LATTICE = np.array([[3.2, 0.0], [1.07, 3.02], [-2.13, 3.02], [4.27, 3.02]])
@@ -31,6 +33,8 @@ def spots(
     scale: float = 1.0,
     area: float = 100.0,
     sides: int = 2,
+    steady: list | None = None,
+    **further: float,
 ) -> RegionSpots:
     """A region with these spots and their Friedel partners."""
     return RegionSpots(
@@ -41,6 +45,8 @@ def spots(
         scale=scale,
         area=area,
         sides=sides,
+        steady=None if steady is None else np.tile(steady, 2),
+        **further,
     )
 
 
@@ -57,12 +63,28 @@ def turned(degrees: float, scale: float = 1.0) -> np.ndarray:
         {"scale": 1.05},
         {"scale": 0.95},
         {"sides": 0},
+        {"anisotropy": 0.02},
+        {"unevenness": 0.01},
         {"score": 0.0, "area": 1e5, "snr": 1e5},
     ],
 )
 def test_the_reference_is_the_better_of_two(worse: dict) -> None:
     assert best_reference({1: spots(**worse), 2: spots()})[0] == 2
     assert best_reference({1: spots(), 2: spots(**worse)})[0] == 1
+
+
+def test_of_equal_layers_the_lower_one_is_the_substrate() -> None:
+    layers = {1: spots(sides=3), 2: spots(sides=3, bottom=True)}
+    assert best_reference(layers)[0] == 2
+    assert contenders(layers) == [2, 1]
+
+
+def test_contenders_are_close_and_have_a_phase() -> None:
+    regions = {k: spots(area=100.0 - k) for k in range(1, 8)}
+    regions[8] = spots(area=5.0)
+    regions[9] = spots(score=0.0, area=1e6)
+    assert contenders(regions) == [1, 2, 3, 4]
+    assert contenders({1: spots(), 2: spots(area=10.0)}) == [1]
 
 
 def test_of_equal_regions_the_first_is_the_reference_and_says_why() -> None:
@@ -117,8 +139,9 @@ def test_the_user_may_fix_reference_and_g() -> None:
 
 
 @pytest.mark.parametrize(
-    ("degrees", "scale", "expected"), [(0, 1, True), (7, 1, True), (0, 1.1, True),
-     (12, 1, False), (0, 1.2, False), (90, 1, False)],
+    ("degrees", "scale", "expected"), [(0, 1, True), (12, 1, True), (0, 1.2, True),
+     (0, 0.8, True), (13, 1, False), (0, 1.25, False), (0, 0.75, False),
+     (90, 1, False)],
 )  # fmt: skip
 def test_sharing_needs_a_small_offset(
     degrees: float, scale: float, expected: bool
@@ -133,14 +156,67 @@ def test_a_square_lattice_turned_by_85_degrees_is_turned_by_minus_5() -> None:
     assert not shares(spots(square @ rotation_2d(np.deg2rad(45)).T), square)
 
 
-@pytest.mark.parametrize("spread", [0.0, 0.1, 0.14])
-def test_the_mask_holds_the_spots_of_all_members(spread: float) -> None:
-    regions = {1: spots(), 2: spots(LATTICE * (1 + spread))}
+def test_the_mask_is_a_fifth_of_the_shortest_distance_of_spots() -> None:
+    """Of 3.2, 3.20, 5.23 and 3.69 1/nm; a film that is stretched changes nothing."""
     domain = Domain(1, (1, 2), LATTICE[:2], "")
-    mask = 1 / (2 * np.pi * choose_resolution(domain, regions))
     shortest = np.linalg.norm(LATTICE[:2], axis=1).min()
-    assert NARROWEST * shortest * 0.999 <= mask <= WIDEST * shortest * 1.001
-    assert mask >= 1.1 * spread * shortest or mask > 0.19 * shortest
+    for spread in (0.0, 0.1):
+        regions = {1: spots(LATTICE[:2]), 2: spots(LATTICE[:2] / (1 + spread))}
+        mask = 1 / (2 * np.pi * finest_resolution(domain, regions))
+        assert mask == pytest.approx(WIDEST * shortest, rel=1e-12)
+
+
+def test_spots_between_those_of_the_pair_narrow_the_mask() -> None:
+    """The pair may span a sublattice: what the solution explains is kept out."""
+    half = np.concatenate([LATTICE[:2], LATTICE[:1] / 2, LATTICE[1:2] / 3])
+    domain = Domain(1, (1,), LATTICE[:2], "")
+    shortest = np.linalg.norm(LATTICE[0]) / 2
+    found = finest_resolution(domain, {1: spots(half, indexed=[True] * 3 + [False])})
+    assert 1 / (2 * np.pi * found) == pytest.approx(WIDEST * shortest)
+    # The difference of the pair, 0.78 1/nm long, is a spot too.
+    close = np.array([[3.2, 0.0], [3.7, 0.6]])
+    found = finest_resolution(Domain(1, (1,), close, ""), {})
+    assert 1 / (2 * np.pi * found) == pytest.approx(WIDEST * np.hypot(0.5, 0.6))
+
+
+@pytest.mark.parametrize(("degrees", "scale"), [(2.0, 0.99), (0.0, 0.91), (12.0, 1.0)])
+def test_a_mismatched_member_has_g_of_its_own(degrees: float, scale: float) -> None:
+    """In the order of the reference, also where its spots are Friedel partners."""
+    domain = Domain(1, (1, 2), np.concatenate([LATTICE[:2], LATTICE[3:]]), "")
+    member = spots(turned(degrees, scale))
+    moved = turned(degrees, scale)[[0, 1, 3]]
+    offset = np.linalg.norm(moved - domain.g_vectors, axis=1).max()
+    for sigma in (0.9, 1.1) / (2 * np.pi * offset):
+        own = own_g_vectors(domain, member, sigma)
+        if 2 * np.pi * sigma * offset < 1:
+            assert own is None
+        else:
+            np.testing.assert_allclose(own, moved, rtol=1e-12)
+
+
+def test_phases_that_stay_with_the_composition_are_preferred() -> None:
+    """Of the nodes (1,0), (0,1), (-1,1), (1,1): the latter two are steady here."""
+    steady = [False, False, True, True]
+    region = spots(steady=steady)
+    pair = choose_g_pair(region)
+    kept = {tuple(np.abs(g)) for g in pair}
+    assert kept == {tuple(np.abs(g)) for g in LATTICE[2:]}
+    assert steady_pair(region, pair) and not steady_pair(region, LATTICE[:2])
+    assert not steady_pair(spots(), pair)  # nothing is known of them
+    (domain,) = choose_domains({1: region})
+    assert "does not shift with the composition" in domain.g_reason
+
+
+def test_steady_phases_that_are_lost_in_noise_are_not_taken() -> None:
+    faint = np.array([1e4, 1e4, 1.1, 1.1])
+    region = spots(steady=[False, False, True, True], snr=faint)
+    pair = choose_g_pair(region)
+    assert not steady_pair(region, pair)
+    (domain,) = choose_domains({1: region})
+    assert "where the composition changes their phase shifts" in domain.g_reason
+    # One steady spot makes no pair.
+    alone = spots(steady=[False, False, False, True])
+    np.testing.assert_array_equal(choose_g_pair(alone), choose_g_pair(spots()))
 
 
 def test_noise_amplitude_is_that_of_a_simulation() -> None:

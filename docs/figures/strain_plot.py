@@ -1,5 +1,0 @@
-from hyperspy_t2t.data import scene
-
-image = scene("quantum_well", dose=2000.0, seed=1)
-strain = image.segment().find_peaks().index_phases(["Ge"]).gpa()
-strain.plot()
