@@ -32,7 +32,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # Used, not only imported: "import orix.quaternion" alone loads nothing.
     peaks = scene("single_crystal", shape=(128, 128)).segment().find_peaks()
-    assert peaks.index_phases(["Si"]).best(1).orientation.size == 1
+    indexed = peaks.index_phases(["Si"])
+    assert indexed.best(1).orientation.size == 1
+    strain = indexed.gpa()
+    assert strain.uncertainty.data.shape == strain.data.shape
 
 
 def _real_data_folder() -> Path | None:

@@ -287,3 +287,35 @@ def test_gold_lazy_equals_eager(gold):
         np.testing.assert_allclose(
             np.asarray(lazy.data), eager.data, rtol=1e-6, atol=1e-8
         )
+
+
+def column_ratio(positions: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
+    """Vertical over horizontal spacing of columns (x, y) in pixels, and its error."""
+    tree = cKDTree(positions)
+    spacings = []
+    for step in ([0.0, 24.5], [24.5, 0.0]):
+        distance, nearest = tree.query(positions + step)
+        length = np.linalg.norm(positions[nearest] - positions, axis=1)
+        spacings.append(np.where(distance < 7, length, np.nan))
+    vertical, horizontal = (values[inside] for values in spacings)
+    good = np.isfinite(vertical * horizontal)
+    vertical, horizontal = vertical[good], horizontal[good]
+    error = (vertical / horizontal).std() / np.sqrt(good.sum())
+    return vertical.mean() / horizontal.mean(), error
+
+
+@pytest.mark.realdata
+@pytest.mark.filterwarnings("ignore")
+def test_layers_have_the_spacings_of_their_columns(real_data: Path) -> None:
+    image = load(real_data, "atomic/Cropped_PTO-SRO_Aligned.hspy")
+    columns = np.load(real_data / "atomic/Cropped_PTO-SRO_atom_positions1.npy")
+    segmented = image.segment()
+    strain = segmented.find_peaks().index_phases(["PbTiO3", "SrRuO3"]).gpa()
+    x, y = np.rint(columns).astype(int).T
+    region = np.asarray(segmented.labels.data)[y, x]
+    for label in strain.reference_of:
+        cell = strain.lattice(label)
+        steep = np.abs(np.sin(np.radians(cell.directions))).argmax()
+        ratio = cell.measured[steep] / cell.measured[1 - steep]
+        expected, error = column_ratio(columns, region == label)
+        assert abs(ratio - expected) < 3 * np.hypot(error, cell.ratio_std)

@@ -32,7 +32,7 @@ from hyperspy_t2t.strain.resolution import (
 from hyperspy_t2t.strain.sampled_parts import joined, sampled_parts, thinned
 from hyperspy_t2t.strain.setup import Domain, noise_amplitude, own_g_vectors
 
-_PROBED = 40
+_PROBED = 32
 """Longest side of the part of the reference that tells of its noise, in σ."""
 _DEEP = 8.0
 """Coarse pixels, half a σ each, from an outline on from which blur is judged."""
@@ -127,7 +127,7 @@ def measured(source: Source, setup: Setup, box: Box | None) -> Iterator[Measured
     own = _mismatched(domain, setup.spots, sigma)
     rest = replace(domain, members=tuple(m for m in domain.members if m not in own))
     yield Measured(rest, found, noise, sigma, reason, limit)
-    labels = coarse_labels(source, found.grid)
+    labels = coarse_labels(source, found.grid) if own else None
     for label, g_vectors in own.items():
         neighbour = neighbour_field(
             replace(fringes, g_vectors=g_vectors),

@@ -39,18 +39,23 @@ def gpa_by_hand(
     grid = image_grid(micrograph)
     setup, box = setup_by_hand(micrograph, grid, g_vectors, reference, resolution)
     setup = replace(setup, device=device)
-    labels = whole_labels(micrograph.data)
+    # One look at a lazy image spares one at each use of its labels.
+    complete = bool(np.isfinite(micrograph.data).all())
+    labels = whole_labels(micrograph.data, complete=complete)
     source = Source(micrograph.data, labels, grid, micrograph._lazy)
     given = given_by_hand(setup, box, resolution, convention)
     given |= {"axes": axes, "correct_scan": correct_scan, "device": str(device)}
     return strain_map_of(micrograph, source, [setup], box, convention, given)
 
 
-def whole_labels(data: Any) -> Any:
-    """Labels of one region wherever there is data, numpy or dask as the image is."""
-    if data.dtype.kind == "f":
+def whole_labels(data: Any, *, complete: bool = False) -> Any:
+    """Labels of one region wherever there is data, numpy or dask as the image is.
+
+    What is known to be complete, or of whole numbers, need not be read.
+    """
+    if data.dtype.kind == "f" and not complete:
         return np.isfinite(data).astype(np.int32)
-    return np.ones_like(data, dtype=np.int32)  # no need to read it
+    return np.ones_like(data, dtype=np.int32)
 
 
 def setup_by_hand(

@@ -54,16 +54,17 @@ def setup_of_domain(
     reference = spots[domain.reference]
     pair = choose_g_pair(replace(reference, steady=None))
     nodes = lattice_nodes(domain.pair if pair is None else pair, grid, sigma)
-    usable, strength = np.zeros(len(nodes), bool), None
+    usable, strength = np.ones(len(nodes), bool), None
+    if steady_pair(reference, domain.pair):
+        usable, strength = _told_by_phase(peaks, domain, nodes)
     if isinstance(g_vectors, str) and g_vectors == "auto":
-        usable[:] = True
-        if steady_pair(reference, domain.pair):
-            usable, strength = _told_by_phase(peaks, domain, nodes)
         domain = replace(
             domain,
             g_reason=f"{domain.g_reason}, and all nodes of its lattice that stand out "
             "of the noise",
         )
+    else:
+        usable[:] = False
     return Setup(domain, sigma, coarsest, nodes, usable, spots, strength)
 
 
@@ -98,7 +99,8 @@ def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
     regions = {}
     indexed = peaks.metadata.has_item("Phases")
     sums, boxes = source.sums(), source.boxes()
-    labels = [k for k in peaks.region_labels if k in boxes and peaks.is_crystalline(k)]
+    labels = [int(label) for label in peaks.region_labels if label in boxes]
+    labels = [label for label in labels if peaks.is_crystalline(label)]
     crystals = crystals_of(peaks, labels) if indexed else []
     for label in labels:
         box = boxes[label]

@@ -28,6 +28,8 @@ from hyperspy_t2t.strain.sidebands import REACH
 Array = npt.NDArray[np.floating]
 Complex = npt.NDArray[np.complexfloating]
 Mask = npt.NDArray[np.bool_]
+_STEADY = 0.02
+"""Difference of slopes times σ in radians that is never called a leap, over eight."""
 _PIXELS, _PLACES = 2**23, 2**17
 """Pixels and coarse places that are measured at once, as far as the Gaussian allows."""
 _HEIGHT = 4.0
@@ -160,7 +162,8 @@ class Fringes:
             return leaps
         for slope in self.slope[:2].reshape(-1, *inside.shape):
             away = np.abs(slope - np.median(slope[inside]))
-            leaps |= inside & (away > 8 * np.median(away[inside]))
+            usual = max(np.median(away[inside]), _STEADY / self.resolution)
+            leaps |= inside & (away > 8 * usual)
         leaps = binary_dilation(leaps, iterations=4)
         if (leaps & inside).sum() > 0.5 * inside.sum():
             return np.zeros_like(inside)

@@ -98,7 +98,8 @@ def probe(
     def products(some: Fringes) -> Array:
         return fringe_products(counted, window, grid, mean_lattice(some, places))
 
-    told = fringes.at(_telling(fringes, weight, count))
+    telling = _telling(fringes, weight, count)
+    told = fringes.at(telling)
     if len(told.g_vectors) < FEWEST:
         density = noise_densities(image, reference, grid.pixel_size, g_vectors).max()
         return Probed(g_vectors, FringeNoise.white(density, count), 0.0)
@@ -116,7 +117,9 @@ def probe(
             taken.g_vectors[known > _STRONG],
             resolution=resolution,
         )
-    return Probed(candidates[chosen], replace(noise, products=products(taken)), width)
+    if not np.array_equal(chosen, telling):
+        noise = replace(noise, products=products(taken))
+    return Probed(candidates[chosen], noise, width)
 
 
 def _telling(fringes: Fringes, weight: Array, count: int) -> npt.NDArray[np.intp]:
