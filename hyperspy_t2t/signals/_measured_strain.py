@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,9 @@ from hyperspy_t2t.strain.gpa import (
     phase_field,
 )
 from hyperspy_t2t.strain.lattice_fit import local_gradient
-from hyperspy_t2t.strain.limits import check_resolution
+from hyperspy_t2t.strain.limits import check_resolution, resolution_limits
 from hyperspy_t2t.strain.maps import FAINTEST
-from hyperspy_t2t.strain.probe import DEPTH, probe
+from hyperspy_t2t.strain.probe import DEPTH, probe, resolution_within
 from hyperspy_t2t.strain.resolution import (
     COARSEST,
     ExpectedErrors,
@@ -210,12 +211,18 @@ def _probed(
         inside = np.zeros_like(reference)
         inside[rows, columns] = True
         reference = reference & inside
-    found = probe(
-        part.image, reference, part.grid, domain.g_vectors, setup.nodes, setup.usable,
-        resolution=sigma, strength=setup.strength, device=setup.device,
+    at = partial(
+        probe, part.image, reference, part.grid, domain.g_vectors, setup.nodes,
+        setup.usable, strength=setup.strength, device=setup.device,
     )  # fmt: skip
-    domain = replace(domain, g_vectors=found.g_vectors)
-    return domain, found.noise, found.column_width
+    found = at(resolution=sigma)
+    noise = found.noise
+    finest = resolution_limits(domain.g_vectors, source.grid)[0]
+    within = resolution_within(reference, part.grid, resolution=sigma)
+    if finest <= within < 0.9 * sigma:
+        # Through a thin reference the noise is that of a finer average.
+        noise = replace(at(resolution=within).noise, products=noise.products)
+    return replace(domain, g_vectors=found.g_vectors), noise, found.column_width
 
 
 def _errors(

@@ -36,8 +36,8 @@ from hyperspy_t2t.strain.sidebands import (
 
 Array = npt.NDArray[np.floating]
 Orders = tuple[tuple[int, int], ...]
+# Sums over pixels and over missing pixels, if there are any.
 Parts = tuple[ComplexArray | None, ComplexArray | None]
-"""Sums over pixels and over missing pixels, if there are any."""
 _VALUE: Orders = ((0, 0),)
 _VALUE_AND_SLOPES: Orders = ((0, 0), (0, 1), (1, 0))
 """Orders of the derivative along (y, x) of what is summed."""

@@ -34,8 +34,8 @@ from hyperspy_t2t.strain.unwrapping import unwrapped
 
 Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
+# Fringes of some lines of the coarse grid after another.
 Bands = Callable[[Sequence[slice]], Iterator[Fringes]]
-"""Fringes of some lines of the coarse grid after another."""
 _HELD = 2**22
 """Fringes times places that are held at once."""
 _SAMPLE = 2**19

@@ -111,15 +111,30 @@ def probe(
     taken, width = fringes.at(chosen), 0.0
     if strength is not None:
         known = np.concatenate([strength[:count], strength[count:][new]])[chosen]
-        level = (taken.amplitude * weight).sum(axis=(1, 2))[known > _STRONG]
-        width = column_width(
-            level / known[known > _STRONG],
-            taken.g_vectors[known > _STRONG],
-            resolution=resolution,
-        )
+        width = _width(taken, weight, known)
     if not np.array_equal(chosen, telling):
         noise = replace(noise, products=products(taken))
     return Probed(candidates[chosen], noise, width)
+
+
+def _width(fringes: Fringes, weight: Array, strength: Array) -> float:
+    """Standard deviation of columns in nm, from the fringes that are strong enough."""
+    strong = strength > _STRONG
+    level = (fringes.amplitude * weight).sum(axis=(1, 2))[strong] / strength[strong]
+    return column_width(level, fringes.g_vectors[strong], resolution=fringes.resolution)
+
+
+def resolution_within(reference: Mask, grid: ImageGrid, *, resolution: float) -> float:
+    """The resolution, or a finer one for which nothing leaks into a thin reference."""
+    from scipy.ndimage import distance_transform_edt
+
+    step = max(1, max(reference.shape) // 256)
+    distance = distance_transform_edt(
+        np.pad(reference[::step, ::step], 1),
+        sampling=[step * size for size in grid.pixel_size],
+    )
+    # DEPTH is in coarse pixels of half a resolution.
+    return min(resolution, float(distance.max()) / (0.5 * DEPTH + 1))
 
 
 def _telling(fringes: Fringes, weight: Array, count: int) -> npt.NDArray[np.intp]:
