@@ -31,7 +31,12 @@ from hyperspy_t2t.strain.resolution import (
     expected_errors,
 )
 from hyperspy_t2t.strain.sampled_parts import joined, sampled_parts, thinned
-from hyperspy_t2t.strain.setup import Domain, noise_amplitude, own_g_vectors
+from hyperspy_t2t.strain.setup import (
+    Domain,
+    finest_resolution,
+    noise_amplitude,
+    own_g_vectors,
+)
 
 _PROBED = 32
 """Longest side of the part of the reference that tells of its noise, in σ."""
@@ -217,10 +222,12 @@ def _probed(
     )  # fmt: skip
     found = at(resolution=sigma)
     noise = found.noise
-    finest = resolution_limits(domain.g_vectors, source.grid)[0]
-    within = resolution_within(reference, part.grid, resolution=sigma)
-    if finest <= within < 0.9 * sigma:
-        # Through a thin reference the noise is that of a finer average.
+    within = max(
+        resolution_within(reference, part.grid, resolution=sigma),
+        finest_resolution(domain, setup.spots),
+        resolution_limits(domain.g_vectors, source.grid)[0],
+    )
+    if within < 0.9 * sigma:  # A small reference tells more at a finer average.
         noise = replace(at(resolution=within).noise, products=noise.products)
     return replace(domain, g_vectors=found.g_vectors), noise, found.column_width
 

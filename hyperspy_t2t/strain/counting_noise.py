@@ -185,7 +185,8 @@ def fringe_noise(
     free = basis[:, 2:]
     left = np.einsum("km,kjyx->mjyx", free, scaled)
     usual = _usual((left**2).sum(axis=(0, 1)), weight)
-    weight = weight * usual / (weight * usual).sum()
+    level = float((fringes.mean * weight).sum())
+    weight = usual / usual.sum()  # every place tells as much
     seen = np.einsum("kjyx,ljyx,yx->kl", left, left, weight, optimize=True) / 2
     largest = -_LARGEST / min(np.linalg.eigvalsh(products).min(), -1e-300)
     gains = np.linspace(0, largest, _STEPS)
@@ -197,6 +198,6 @@ def fringe_noise(
     return FringeNoise(
         density=float(scale[best] * 16 * np.pi * sigma**4),
         gain=float(gains[best]),
-        level=float((fringes.mean * weight).sum()),
+        level=level,
         products=products,
     )

@@ -28,6 +28,8 @@ Array = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 DEPTH = 7.0
 """Coarse pixels, half a σ each, from an outline from which on nothing leaks in."""
+_ENOUGH = 60
+"""Independent places that tell the noise well enough."""
 _STRONG = 0.3
 """Structure factor relative to all sites in phase, from which it is to be trusted."""
 _TOLD = 14
@@ -125,7 +127,11 @@ def _width(fringes: Fringes, weight: Array, strength: Array) -> float:
 
 
 def resolution_within(reference: Mask, grid: ImageGrid, *, resolution: float) -> float:
-    """The resolution, or a finer one for which nothing leaks into a thin reference."""
+    """The resolution, or a finer one at which a small reference tells the noise.
+
+    One for which nothing leaks into a thin reference, and which leaves 60 independent
+    places of 4πσ² in a small one.
+    """
     from scipy.ndimage import distance_transform_edt
 
     step = max(1, max(reference.shape) // 256)
@@ -134,7 +140,9 @@ def resolution_within(reference: Mask, grid: ImageGrid, *, resolution: float) ->
         sampling=[step * size for size in grid.pixel_size],
     )
     # DEPTH is in coarse pixels of half a resolution.
-    return min(resolution, float(distance.max()) / (0.5 * DEPTH + 1))
+    within = float(distance.max()) / (0.5 * DEPTH + 1)
+    area = float(reference.sum() * np.prod(grid.pixel_size))
+    return min(resolution, within, np.sqrt(area / (4 * np.pi * _ENOUGH)))
 
 
 def _telling(fringes: Fringes, weight: Array, count: int) -> npt.NDArray[np.intp]:
