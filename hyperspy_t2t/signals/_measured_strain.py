@@ -15,6 +15,7 @@ from hyperspy_t2t.signals._reference import Box, box_pixels
 from hyperspy_t2t.signals._source import LARGEST_WINDOW, Source
 from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.counting_noise import FringeNoise
+from hyperspy_t2t.strain.demodulation import coarse_grid
 from hyperspy_t2t.strain.fringes import FringeImage, Fringes
 from hyperspy_t2t.strain.gpa import (
     PhaseField,
@@ -42,6 +43,8 @@ _PROBED = 32
 """Longest side of the part of the reference that tells of its noise, in σ."""
 _DEEP = 8.0
 """Coarse pixels, half a σ each, from an outline on from which blur is judged."""
+_FEW = 8
+"""Independent places of 4πσ² that a box needs to tell its noise."""
 _MARGIN = 5
 """What is read around it, in σ."""
 
@@ -117,7 +120,8 @@ def measured(source: Source, setup: Setup, box: Box | None) -> Iterator[Measured
     domain, noise, width = _probed(source, setup, box)
     reason = "chosen by the user"
     if setup.coarsest is not None:
-        errors = _errors(source, domain, noise, setup)
+        coarsest = min(setup.coarsest, max(sigma, _depth(source, domain, sigma) / 2))
+        errors = _errors(source, domain, noise, replace(setup, coarsest=coarsest))
         reason = _why(errors)
         sigma = float(errors.resolution[errors.best])
         if errors.best > 0 and setup.usable.any():
@@ -149,6 +153,15 @@ def measured(source: Source, setup: Setup, box: Box | None) -> Iterator[Measured
             "around its own spots",
         )
         yield Measured(alone, neighbour, noise, sigma, reason, limit)
+
+
+def _depth(source: Source, domain: Domain, sigma: float) -> float:
+    """How far from its outline and the image border the reference reaches, in nm."""
+    from scipy.ndimage import distance_transform_edt
+
+    coarse = coarse_grid(source.grid, sigma)
+    inside = np.pad(coarse_labels(source, coarse) == domain.reference, 1)
+    return float(distance_transform_edt(inside, sampling=coarse.pixel_size).max())
 
 
 def _mismatched(domain: Domain, spots: dict, sigma: float) -> dict[int, np.ndarray]:
@@ -215,7 +228,10 @@ def _probed(
         rows, columns = box_pixels(box, part.grid)
         inside = np.zeros_like(reference)
         inside[rows, columns] = True
-        reference = reference & inside
+        # Too small a box tells no noise; what is around it does.
+        enough = _FEW * 4 * np.pi * sigma**2 / np.prod(steps)
+        if (reference & inside).sum() >= enough:
+            reference = reference & inside
     at = partial(
         probe, part.image, reference, part.grid, domain.g_vectors, setup.nodes,
         setup.usable, strength=setup.strength, device=setup.device,

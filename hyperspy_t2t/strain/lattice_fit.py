@@ -162,9 +162,12 @@ def _further_phases(part: Fringes, lattice: Lattice) -> Array:
 
 
 def continue_from(seen: Mask, *fields: Array) -> None:
-    """Fields (…, ny, nx) elsewhere as at the nearest place that is seen, in place."""
+    """Fields (…, ny, nx) elsewhere as at the nearest place that is seen, in place.
+
+    Where none is seen they stay as they are.
+    """
     unseen = np.nonzero(~seen)
-    if not len(unseen[0]):
+    if not len(unseen[0]) or not seen.any():
         return
     nearest = tuple(index[unseen] for index in nearest_known(seen))
     for field in fields:
