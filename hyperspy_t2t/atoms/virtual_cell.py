@@ -6,34 +6,53 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
+from hyperspy_t2t.atoms.primitive import primitive_basis
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
 Array = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.int64]
+LARGEST_TILT = 30.0
+"""Of the zone axis off the beam, in degrees."""
 
 
 @dataclass(frozen=True)
 class VirtualCell:
-    """A crystal's cell as seen in the image, with a lattice basis along the beam.
+    """A crystal's cell as seen in the image, with a primitive basis along the beam.
+
+    A place x (fractional) of the crystal lies at depth z = `depth`·x and is imaged at
+    `projection` x + z `lean`.
 
     Parameters
     ----------
     projection
-        P, shape (2, 3): fractional coordinates to image plane, in nm.
+        P, shape (2, 3): fractional coordinates to the image plane along the zone axis,
+        in nm.
     depth
-        Shape (3,): fractional coordinates to depth along the beam, in nm.
+        Shape (3,): fractional coordinates to depth along the beam, in nm. It falls
+        along the zone axis, which points to the source.
+    axis
+        Shortest translation of the structure along the zone axis, fractional, (3,).
+    basis
+        Rows b1, b2: translations that span every translation of the structure together
+        with `axis`, short in the image plane; fractional, shape (2, 3).
     zone_axis
         Primitive [u, v, w]; its projection is zero.
-    basis
-        Rows b1, b2: lattice vectors that span the lattice together with
-        `zone_axis`, shape (2, 3).
+    lean
+        In-plane shift per length of depth along the zone axis, shape (2,): zero where
+        it is the beam. In true lengths, as `depth` is, whatever distorts the image.
+    turned_depth
+        `depth` after half a turn about the zone axis; None where that is the same.
     """
 
     projection: Array
     depth: Array
+    axis: Array
+    basis: Array
     zone_axis: Indices
-    basis: Indices
+    lean: Array
+    turned_depth: Array | None = None
 
     @property
     def in_plane(self) -> Array:
@@ -42,22 +61,26 @@ class VirtualCell:
 
     @property
     def period(self) -> float:
-        """Length of the zone axis vector along the beam in nm."""
-        return float(abs(self.zone_axis @ self.depth))
+        """Depth after which the structure repeats along the zone axis, in nm."""
+        return float(abs(self.depth @ self.axis))
 
 
 def virtual_cell(
     phase: CrystalPhase,
     orientation: Array,
-    zone_axis: Indices,
+    zone_axis: npt.ArrayLike,
     g_vectors: Array,
-    hkl: Indices,
+    hkl: npt.ArrayLike,
+    *,
+    tilt: tuple[float, float] = (0.0, 0.0),
 ) -> VirtualCell:
     """Cell of a phase whose two reflections were measured.
 
     Both g must satisfy g·(P x) = hkl·x for all fractional x, so P = G⁻¹ H: the
-    in-plane metric is exact, shear included, and P maps the zone axis to zero.
-    Depths are those of the bulk cell in the given orientation.
+    in-plane metric is exact, shear included, and P maps the zone axis to zero. In a
+    tilted crystal g is the projection of a reciprocal vector that is perpendicular to
+    the zone axis, so P projects along that axis onto the image plane. Depths are those
+    of the bulk cell in its tilted orientation.
 
     Parameters
     ----------
@@ -71,26 +94,127 @@ def virtual_cell(
         (gx, gy) in 1/nm, shape (2, 2), rows independent.
     hkl
         Their indices, shape (2, 3), in the zone.
+    tilt
+        Turns the crystal out of `orientation` about x and y: the components of a
+        right-handed rotation vector in degrees.
+
+    Returns
+    -------
+    VirtualCell
+
+    Raises
+    ------
+    ValueError
+        Where reflections are not of the zone or not independent, or the zone axis is
+        more than 30° off the beam.
     """
-    zone_axis = np.asarray(zone_axis) // np.gcd.reduce(np.asarray(zone_axis))
-    if np.any(hkl @ zone_axis != 0):
-        raise ValueError(
-            f"Expected reflections of the zone {zone_axis.tolist()}, got "
-            f"{np.asarray(hkl).tolist()}."
-        )
-    if np.linalg.matrix_rank(hkl) < 2:
-        raise ValueError(
-            f"Expected two independent reflections, got {np.asarray(hkl).tolist()}."
-        )
-    projection = np.linalg.inv(g_vectors) @ hkl
-    depth = 0.1 * orientation[2] @ phase.lattice.T
-    basis = _completed_basis(zone_axis)
-    return VirtualCell(projection, depth, zone_axis, _reduced(basis, projection))
+    zone_axis = _primitive_indices(zone_axis)
+    hkl = np.asarray(hkl, np.int64)
+    g_vectors = np.asarray(g_vectors, float)
+    _check_reflections(zone_axis, g_vectors, hkl)
+    turn = _turn(tilt)
+    placed = 0.1 * turn @ np.asarray(orientation, float) @ phase.lattice.T
+    lean = _lean(placed @ zone_axis)
+    projection = np.linalg.solve(g_vectors, hkl)
+    lattice = primitive_basis(phase)
+    steps = np.rint(zone_axis @ np.linalg.inv(lattice)).astype(np.int64)
+    steps //= np.gcd.reduce(steps)
+    basis = _reduced(_completed_basis(steps) @ lattice, projection)
+    depth = placed[2]
+    turned = None
+    if lean.any():
+        unit = placed @ zone_axis / np.linalg.norm(placed @ zone_axis)
+        turned = 2 * unit[2] * unit @ placed - depth
+    return VirtualCell(
+        projection, depth, steps @ lattice, basis, zone_axis, lean, turned
+    )
 
 
 def turned_about_beam(cell: VirtualCell) -> VirtualCell:
-    """The cell after half a turn about the beam: the same spots, the other polarity."""
-    return replace(cell, projection=-cell.projection)
+    """The cell after half a turn about its zone axis: equal spots, other polarity."""
+    if cell.turned_depth is None:
+        return replace(cell, projection=-cell.projection)
+    return replace(
+        cell,
+        projection=-cell.projection,
+        depth=cell.turned_depth,
+        turned_depth=cell.depth,
+    )
+
+
+def conventional_basis(zone_axis: npt.ArrayLike, projection: Array) -> Indices:
+    """Two lattice vectors with whole indices, short in the plane, beside a zone axis.
+
+    Parameters
+    ----------
+    zone_axis
+        [u, v, w].
+    projection
+        Fractional coordinates to image plane, shape (2, 3).
+
+    Returns
+    -------
+    ndarray
+        Rows [u, v, w] that span the conventional lattice together with the zone axis,
+        shape (2, 3).
+    """
+    return _reduced(_completed_basis(_primitive_indices(zone_axis)), projection)
+
+
+def _primitive_indices(zone_axis: npt.ArrayLike) -> Indices:
+    indices = np.asarray(zone_axis, np.int64)
+    if indices.shape != (3,) or not indices.any():
+        raise ValueError(
+            "Expected a zone axis of three whole indices that are not all 0, got "
+            f"{indices.tolist()}."
+        )
+    return indices // np.gcd.reduce(indices)
+
+
+def _check_reflections(zone_axis: Indices, g_vectors: Array, hkl: Indices) -> None:
+    if np.any(hkl @ zone_axis != 0):
+        raise ValueError(
+            f"Expected reflections of the zone {zone_axis.tolist()}, got "
+            f"{hkl.tolist()}."
+        )
+    if not np.cross(*hkl).any():
+        raise ValueError(
+            f"Expected two independent reflections, got {hkl.tolist()}. Choose two "
+            "that are not on one line."
+        )
+    area = abs(np.linalg.det(g_vectors))
+    if not area > 1e-3 * np.prod(np.linalg.norm(g_vectors, axis=1)):
+        raise ValueError(
+            "Expected two g-vectors in different directions, got "
+            f"{np.round(g_vectors, 4).tolist()} 1/nm for {hkl.tolist()}. Choose two "
+            "that are not on one line."
+        )
+
+
+def _turn(tilt: tuple[float, float]) -> Array:
+    """Rotation matrix of a tilt about x and y in degrees."""
+    angles = np.asarray(tilt, float)
+    if angles.shape != (2,) or not np.isfinite(angles).all():
+        raise ValueError(
+            "Expected a tilt of two angles in degrees, about x and about y, got "
+            f"{tilt!r}."
+        )
+    return Rotation.from_rotvec([*angles, 0.0], degrees=True).as_matrix()
+
+
+def _lean(direction: Array) -> Array:
+    """In-plane shift per depth along a direction (3,), zero along the beam."""
+    across = np.linalg.norm(direction[:2])
+    angle = np.degrees(np.arctan2(across, abs(direction[2])))
+    if angle > LARGEST_TILT:
+        raise ValueError(
+            f"Expected a zone axis within {LARGEST_TILT:g}° of the beam, got one "
+            f"{angle:.1f}° off it. Give a smaller tilt, or the zone axis that is "
+            "nearest to the beam."
+        )
+    if across < 1e-9 * abs(direction[2]):
+        return np.zeros(2)
+    return direction[:2] / direction[2]
 
 
 def _completed_basis(axis: Indices) -> Indices:
@@ -110,7 +234,7 @@ def _completed_basis(axis: Indices) -> Indices:
     return np.delete(inverse, last, axis=0)
 
 
-def _reduced(basis: Indices, projection: Array) -> Indices:
+def _reduced(basis: Array, projection: Array) -> Array:
     """Gauss-reduced basis: short vectors, close to a right angle, in the plane."""
     a, b = basis
     length = projection.T @ projection
@@ -121,26 +245,3 @@ def _reduced(basis: Indices, projection: Array) -> Indices:
         if shift == 0:
             return np.array([a, b])
         b = b - shift * a
-
-
-def shortest_period(cell: VirtualCell, phase: CrystalPhase) -> int:
-    """How often the structure repeats within one zone axis vector (1, 2, 3 …).
-
-    A centred cell repeats already after a fraction of the vector, for example
-    twice within [110] of a face-centred cubic crystal.
-    """
-    for parts in (6, 4, 3, 2):
-        if _maps_onto_itself(phase, cell.zone_axis / parts):
-            return parts
-    return 1
-
-
-def _maps_onto_itself(phase: CrystalPhase, shift: Array) -> bool:
-    """Whether a fractional translation maps every site onto an equal one."""
-    moved = phase.fractional + shift
-    difference = moved[:, None] - phase.fractional[None]
-    difference -= np.rint(difference)
-    same = np.abs(difference).max(axis=-1) < 1e-4
-    same &= phase.numbers[:, None] == phase.numbers[None]
-    same &= np.abs(phase.occupancy[:, None] - phase.occupancy[None]) < 1e-6
-    return bool(same.any(axis=1).all())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperspy_t2t.atoms.virtual_cell import virtual_cell
+from hyperspy_t2t.atoms.virtual_cell import conventional_basis, virtual_cell
 from hyperspy_t2t.signals import _convert
 from hyperspy_t2t.signals._companions import in_memory, small_or_dask, user_level
 from hyperspy_t2t.signals._mean_lattices import (
@@ -225,16 +225,17 @@ def region_cell(strain: Any, label: int, *, calibration: str) -> RegionCell:
         correction = image_correction(strain)
     how = (solution.crystal, solution.matrix, solution.zone_axis)
     cell = virtual_cell(*how, lattice.g, hkl)
-    seen = cell.in_plane
+    basis = conventional_basis(cell.zone_axis, cell.projection)
+    seen = basis @ cell.projection.T
     measured = lattice_cell(seen @ correction.T)
     bulk = virtual_cell(*how, lattice.bulk, hkl)
     std, ratio_std = _cell_errors(lattice, seen, measured)
     return RegionCell(
-        cell.basis,
+        basis,
         np.degrees(np.arctan2(seen[:, 1], seen[:, 0])),
         measured,
         std,
-        lattice_cell(cell.basis @ bulk.projection.T),
+        lattice_cell(basis @ bulk.projection.T),
         measured.b / measured.a,
         ratio_std,
     )

@@ -63,7 +63,7 @@ def epitaxy_table(strain: Any) -> dict[str, np.ndarray]:
     source: Source = strain._source()
     lattices = mean_lattices(strain, source)
     correction = correction_of(strain)
-    grid = _sampled(source.grid)
+    grid = sampled_grid(source.grid)
     labels = coarse_labels(source, grid)
     resolution = float(strain.metadata.Strain.resolution)
     rows = []
@@ -109,7 +109,7 @@ def misorientation_of(strain: Any, first: int, second: int) -> Misorientation:
     return _misorientation(lattices[first], lattices[second], pairing.between)
 
 
-def _sampled(grid: ImageGrid) -> ImageGrid:
+def sampled_grid(grid: ImageGrid) -> ImageGrid:
     """Every n-th pixel, so that the longer side has at most so many."""
     step = -(-max(grid.shape) // _MOST_PLACES)
     shape = tuple(-(-size // step) for size in grid.shape)

@@ -41,14 +41,20 @@ def field_of_region(domain: dict, source: Source, label: int) -> LatticeField:
     An average across a border mixes two lattices. What the inside of the region
     says is continued to its border, so that its atoms follow its own lattice.
     """
-    grid = ImageGrid.from_dict(domain["grid"])
-    inside = coarse_labels(source, grid) == label
+    inside = coarse_labels(source, ImageGrid.from_dict(domain["grid"])) == label
     if not inside.any():
         return field_of(domain)
-    amplitude = np.asarray(domain["amplitude"])
     # Where the fringes are lost in noise, the lattice around is the better guess.
-    strong = inside & (amplitude > float(domain["faintest"]))
-    known = core(strong if strong.any() else inside)
+    strong = inside & (np.asarray(domain["amplitude"]) > float(domain["faintest"]))
+    return field_of_places(domain, label, core(strong if strong.any() else inside))
+
+
+def field_of_places(domain: dict, label: int, known: np.ndarray) -> LatticeField:
+    """Field of a stored domain that places of a region know, continued from there.
+
+    `known` are the places, shape (ny, nx), not empty.
+    """
+    grid = ImageGrid.from_dict(domain["grid"])
     gradient = np.asarray(domain["gradient"])
     displacement = linear_continuation(
         np.asarray(domain["displacement"]), gradient, grid, known
@@ -58,7 +64,7 @@ def field_of_region(domain: dict, source: Source, label: int) -> LatticeField:
         (label,),
         displacement,
         gradient[(..., *nearest_known(known))],
-        amplitude,
+        np.asarray(domain["amplitude"]),
         faintest=float(domain["faintest"]),
     )
 

@@ -2,20 +2,30 @@
 # License v3.0 or later; see LICENSE.
 """AtomicModel: the atoms of a micrograph."""
 
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from hyperspy.signals import LazySignal1D, Signal1D
 
 from hyperspy_t2t.signals._companions import ComputesCarried
-from hyperspy_t2t.signals._table import FlatTable
+from hyperspy_t2t.signals._model_comparison import ModelComparing
+from hyperspy_t2t.signals._model_files import ModelFiles
+from hyperspy_t2t.signals._model_report import ModelReport
+from hyperspy_t2t.signals._model_views import ModelViews
+from hyperspy_t2t.signals._table import FlatTable, table_axes, table_data
+
+Range = tuple[float | None, float | None]
 
 
-class AtomicModel(FlatTable, Signal1D):
-    """Atoms in one table: ``x``, ``y``, ``z`` in Å, ``number``, ``region``.
+class AtomicModel(
+    ModelViews, ModelReport, ModelFiles, ModelComparing, FlatTable, Signal1D
+):
+    """Atoms in one table: a row per atom, grouped by region.
 
-    x and y are those of the image (in Å), z runs along the beam, away from the
+    The columns are ``x``, ``y``, ``z`` in Å, ``number``, ``region``, the displacement
+    ``ux``, ``uy``, ``uz`` in Å, ``column`` and ``flag``; models of older files have the
+    first five. x and y are those of the image, z runs along the beam, away from the
     source.
     """
 
@@ -26,7 +36,18 @@ class AtomicModel(FlatTable, Signal1D):
     @property
     def positions(self) -> np.ndarray:
         """Positions in Å, shape (n, 3)."""
-        return np.stack([self.column(name) for name in "xyz"], axis=-1)
+        return self._together(("x", "y", "z"))
+
+    @property
+    def displacement(self) -> np.ndarray:
+        """Displacement u = r − R from the undeformed lattice in Å, shape (n, 3)."""
+        missing = [name for name in ("ux", "uy", "uz") if name not in self.columns]
+        if missing:
+            raise ValueError(
+                f"Expected a model with displacements, got one without {missing}: it "
+                "was sliced, or made by an older version. Build it anew with to_atoms."
+            )
+        return self._together(("ux", "uy", "uz"))
 
     @property
     def numbers(self) -> np.ndarray:
@@ -37,6 +58,20 @@ class AtomicModel(FlatTable, Signal1D):
     def region(self) -> np.ndarray:
         """Region of each atom, shape (n,)."""
         return self.column("region").astype(np.int64)
+
+    @property
+    def column_ids(self) -> np.ndarray:
+        """Atomic column of each atom, shape (n,); −1 where it belongs to none."""
+        return self._whole_numbers("column", missing=-1)
+
+    @property
+    def flag(self) -> np.ndarray:
+        """What is special about each atom, shape (n,), a sum of bits.
+
+        1: its displacement is continued from where it was measured; 2: of an amorphous
+        region; 4: hydrogen that closes a dangling bond.
+        """
+        return self._whole_numbers("flag", missing=0)
 
     @property
     def cell(self) -> np.ndarray:
@@ -62,17 +97,79 @@ class AtomicModel(FlatTable, Signal1D):
         """Number of atoms of each element."""
         from ase.data import chemical_symbols
 
-        numbers, counts = np.unique(self.numbers, return_counts=True)
+        counts = np.bincount(self.numbers, minlength=1)
         return {
-            chemical_symbols[number]: int(count)
-            for number, count in zip(numbers, counts, strict=True)
+            chemical_symbols[number]: int(counts[number])
+            for number in np.flatnonzero(counts)
         }
 
+    def select(
+        self,
+        region: int | Iterable[int] | None = None,
+        *,
+        x: Range | None = None,
+        y: Range | None = None,
+        z: Range | None = None,
+        element: str | Iterable[str] | None = None,
+    ) -> "AtomicModel":
+        """The atoms of some regions, of a box or of some elements.
+
+        Parameters
+        ----------
+        region
+            One label or several.
+        x, y, z
+            (low, high) in Å, low ≤ x < high; None for an end that is open.
+        element
+            One symbol or several.
+
+        Returns
+        -------
+        AtomicModel
+            Lazy if this one is. Positions stay where they are, and the cell and its
+            periodic directions stay those of the whole model: pieces fit together.
+            Region labels stay too, some perhaps without atoms.
+
+        Raises
+        ------
+        KeyError
+            No such region.
+        ValueError
+            No such element, or a range whose ends are reversed.
+
+        Examples
+        --------
+        >>> import hyperspy_t2t.data
+        >>> s = hyperspy_t2t.data.scene("single_crystal", shape=(256, 256), dose=50)
+        >>> strain = s.segment().find_peaks().index_phases(["Si"]).gpa()
+        >>> model = strain.to_atoms(2)
+        >>> part = model.select(x=(20, 40), y=(None, 60))
+        >>> bool((part.positions[:, 0] >= 20).all())
+        True
+        """
+        kept = np.ones(self.n_atoms, bool)
+        if region is not None:
+            kept[:] = False
+            for label in [region] if np.isscalar(region) else region:
+                kept[self._rows_of(label)] = True
+        ranges = {"x": x, "y": y, "z": z}
+        names = [name for name, limits in ranges.items() if limits is not None]
+        if names or element is not None:
+            table = self._together((*names, "number"))
+            for values, name in zip(table.T, names, strict=False):
+                kept &= _within(values, name, ranges[name])
+            if element is not None:
+                kept &= np.isin(table[:, -1], _numbers_of(element))
+        return self._of_rows(np.flatnonzero(kept))
+
     def to_ase(self) -> Any:
-        """The model as ``ase.Atoms``; regions are its tags, celldisp is cell_origin."""
+        """The model as ``ase.Atoms``: regions are its tags, celldisp is cell_origin.
+
+        Displacements, if the model knows them, are its array "displacement".
+        """
         from ase import Atoms
 
-        return Atoms(
+        atoms = Atoms(
             numbers=self.numbers,
             positions=self.positions,
             cell=self.cell,
@@ -80,74 +177,70 @@ class AtomicModel(FlatTable, Signal1D):
             celldisp=self.cell_origin,
             tags=self.region,
         )
+        if {"ux", "uy", "uz"} <= set(self.columns):
+            atoms.set_array("displacement", self.displacement)
+        return atoms
 
-    def write(self, path: str | Path, **kwargs: Any) -> None:
-        """Write the model with ``ase.io.write``; the suffix names the format.
+    def _together(self, names: Sequence[str]) -> np.ndarray:
+        """Several columns side by side, (n, k); a lazy table is computed once."""
+        known = self.columns
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise KeyError(f"Expected the columns {missing} among {known}.")
+        places = [known.index(name) for name in names]
+        return np.asarray(self._checked_data()[:, places])
 
-        Parameters
-        ----------
-        path
-            For example ``model.extxyz``, ``.xyz``, ``.cif`` or ``.lammps-data``. A file
-            that exists is replaced only once the new one is complete. In a CIF or
-            LAMMPS file the corner of the cell is the zero of the coordinates.
-        **kwargs
-            Passed to ``ase.io.write``.
-        """
-        from ase.io import write
-        from ase.io.formats import UnknownFileTypeError, filetype, get_ioformat
+    def _whole_numbers(self, name: str, *, missing: int) -> np.ndarray:
+        if name not in self.columns:
+            return np.full(self.n_atoms, missing, np.int64)
+        return self.column(name).astype(np.int64)
 
-        path = Path(path)
-        kwargs.setdefault("format", _FORMATS.get(path.suffix.lower()))
-        if kwargs["format"] is None:
-            try:
-                kwargs["format"] = filetype(str(path), read=False)
-                get_ioformat(kwargs["format"])
-            except UnknownFileTypeError as error:
-                raise ValueError(
-                    f"Expected a file name that names a format, such as model.extxyz, "
-                    f"got {path.name!r}. Or pass format=..., see ase.io.write."
-                ) from error
-        partial = path.with_name(f".{path.name}.partial{path.suffix}")
-        try:
-            atoms = self.to_ase()
-            if kwargs["format"] in _FROM_CORNER:
-                atoms.translate(-self.cell_origin)
-            if kwargs["format"] == "lammps-data":
-                kwargs.setdefault("masses", True)  # or the elements would be lost
-            write(partial, atoms, **kwargs)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    def _of_rows(self, rows: np.ndarray) -> "AtomicModel":
+        """A model of some rows, given in ascending order."""
+        from hyperspy_t2t.signals import _convert
 
-    def plot(self, *, ax: Any = None, most: int = 200_000, **kwargs: Any) -> None:
-        """Draw the model as seen along the beam, coloured by element.
+        data = self._checked_data()[rows]
+        if not len(rows):
+            data = table_data(np.asarray(data))
+            if self._lazy:
+                import dask.array as da
 
-        Parameters
-        ----------
-        ax
-            Matplotlib axes; a new figure by default.
-        most
-            Atoms drawn at most, evenly chosen.
-        **kwargs
-            Passed to ``Axes.scatter``.
-        """
-        from hyperspy_t2t.signals._plot import draw_atoms
-
-        kwargs.pop("navigator", None)
-        step = max(1, -(-self.n_atoms // most))
-        draw_atoms(self.positions[::step], self.numbers[::step], ax=ax, **kwargs)
+                data = da.from_array(data)
+        result = _convert.signal_of(
+            "atomic_model",
+            data,
+            table_axes(len(rows), len(self.columns), row_name="atom"),
+            self.metadata.deepcopy().as_dictionary(),
+            title=self.metadata.General.title,
+        )
+        offsets = np.searchsorted(rows, self.offsets)
+        result.metadata.set_item(f"{self._node}.offsets", offsets)
+        result.original_metadata.add_dictionary(self.original_metadata.as_dictionary())
+        return result
 
 
-_FROM_CORNER = ("cif", "lammps-data")
-"""Formats that know no atoms outside of the cell."""
-_FORMATS = {
-    ".extxyz": "extxyz",
-    ".xyz": "xyz",
-    ".cif": "cif",
-    ".lammps-data": "lammps-data",
-    ".lmp": "lammps-data",
-    ".data": "lammps-data",
-}
+def _within(values: np.ndarray, name: str, limits: Range) -> np.ndarray:
+    """Whether low ≤ value < high."""
+    if len(limits) != 2:
+        raise ValueError(f"Expected {name}=(low, high) in Å, got {limits!r}.")
+    low = -np.inf if limits[0] is None else float(limits[0])
+    high = np.inf if limits[1] is None else float(limits[1])
+    if not low < high:
+        raise ValueError(
+            f"Expected {name}=(low, high) in Å with low below high, got {limits!r}."
+        )
+    return (values >= low) & (values < high)
+
+
+def _numbers_of(element: str | Iterable[str]) -> list[int]:
+    """Atomic numbers of symbols."""
+    from ase.data import atomic_numbers
+
+    symbols = [element] if isinstance(element, str) else list(element)
+    unknown = [symbol for symbol in symbols if not atomic_numbers.get(symbol)]
+    if unknown:
+        raise ValueError(f"Expected symbols of elements such as 'Si', got {unknown}.")
+    return [atomic_numbers[symbol] for symbol in symbols]
 
 
 class LazyAtomicModel(ComputesCarried, LazySignal1D, AtomicModel):

@@ -190,33 +190,75 @@ class StrainMap(
     def to_atoms(
         self,
         thickness: float,
-        composition: Mapping[str, Any] | None = None,
+        composition: Mapping[Any, Any] | None = None,
         seed: int = 0,
         *,
-        calibration: str = "nominal",
+        calibration: str = "reference",
+        beam_direction: str | float = "bulk",
+        periodic: bool = True,
+        tilt: tuple[float, float] = (0.0, 0.0),
+        amorphous: Mapping[int, Any] | None = None,
+        faults: str | None = "auto",
+        passivate: bool = False,
+        vacuum: float = 0.0,
+        arrangement: str = "random",
+        order: float = 0.0,
+        register: Any = None,
         contrast: str = "bright",
         show_progressbar: bool | None = None,
     ) -> "AtomicModel":  # noqa: F821
         """Build the atomic model of what was imaged.
 
         Every indexed region is filled with its phase in its orientation. Its cell in
-        the image plane is the measured one, along the beam that of the bulk; its
-        atoms sit at the r that solves r = R + u(r).
+        the image plane is the measured one, exactly; its atoms sit at the r that solves
+        r = R + u(r). Regions whose lattices go on across their border share one, so
+        that bonds do; of others, primitive cells that overlap are taken out.
 
         Parameters
         ----------
         thickness
-            In nm along the beam; each region gets a whole number of periods of its
-            zone axis.
+            In nm along the beam.
         composition
-            ``{element: Signal2D}`` with fractions from 0 to 1 on calibrated axes.
-            Atoms of these elements are drawn anew with the local fractions.
+            ``{element: Signal2D}`` with fractions from 0 to 1 on calibrated axes, or
+            ``{region: {element: fraction}}``. The elements are drawn anew on the
+            sublattices they belong to. The reference region is then taken as unstrained
+            alloy of its composition.
         seed
             Of the random numbers.
         calibration
-            "nominal" keeps the pixel size of the file. "reference" takes the
-            reference region as unstrained bulk and removes the scale error and
-            distortion that follow from it.
+            "reference": the model has true lengths, the reference region being an
+            unstrained piece of its bulk; scale error and shear of the image are taken
+            out. "nominal" keeps the pixel size of the file. ``report()`` says by how
+            much they differ.
+        beam_direction
+            What is assumed along the beam, which the image does not show. "bulk": the
+            length of the reference's bulk, in all regions that share its lattice.
+            "elastic": each place is free of stress there, as in a thin foil. A number:
+            strain relative to "bulk".
+        periodic
+            Whether the thickness is rounded to whole periods of the zone axis, so that
+            the model goes on along the beam; False cuts it at the thickness.
+        tilt
+            Of the crystals off their zone axes, about x and y in degrees.
+        amorphous
+            ``{region: material}`` of regions to be packed at random: "SiO2", "Si",
+            "C", "Al2O3" or ``{"formula": "HfO2", "density": 9.7}`` in g/cm³. Others
+            stay empty.
+        faults
+            "auto" lets planar faults found by :meth:`faults` part their regions, None
+            does not look for them.
+        passivate
+            Whether hydrogen ends the dangling bonds of tetrahedral crystals.
+        vacuum
+            Empty space in nm around the model, on the sides that are not periodic.
+        arrangement
+            "random", or "columns": each column holds the local fraction to one atom.
+        order
+            Warren-Cowley parameter of nearest neighbours on each sublattice.
+        register
+            How composition maps find their place: None trusts their axes; a survey
+            image on their axes is matched to the micrograph; "contrast" matches the
+            Z-contrast that they let expect.
         contrast
             "bright" if atoms are bright (HAADF), "dark" if they are dark.
         show_progressbar
@@ -226,18 +268,23 @@ class StrainMap(
         Returns
         -------
         AtomicModel
+
+        Raises
+        ------
+        ValueError
+            Without phases; for a thickness below one period; fractions that do not sum
+            to one; maps beside the image; elements or options that are not known.
         """
+        from hyperspy_t2t.signals._atom_options import AtomOptions
         from hyperspy_t2t.signals._atoms import atoms_of_strain
 
+        options = AtomOptions(
+            thickness, seed, calibration, beam_direction, periodic, tuple(tilt),
+            amorphous, faults, passivate, vacuum, arrangement, order, register,
+            contrast,
+        )  # fmt: skip
         with progressbar(self, show_progressbar, description="to_atoms"):
-            return atoms_of_strain(
-                self,
-                thickness,
-                composition=composition,
-                seed=seed,
-                calibration=calibration,
-                contrast=contrast,
-            )
+            return atoms_of_strain(self, composition, options)
 
 
 class LazyStrainMap(ComputesCarried, LazySignal2D, StrainMap):

@@ -9,7 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.strain.spline_kernels import fill_grid, natural_coefficients
+from hyperspy_t2t.strain.spline_kernels import (
+    fill_grid,
+    natural_coefficients,
+    values_at,
+)
 
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
@@ -85,14 +89,9 @@ class SplineField:
     def at(self, positions: Array) -> Array:
         """Values at (x, y) in nm: positions (m, 2) give (n, m)."""
         rows, columns = self.grid.to_pixels(positions)
-        row_index, row_weight = _basis(rows, self.grid.shape[0])
-        column_index, column_weight = _basis(columns, self.grid.shape[1])
-        total = np.zeros((len(self.samples), len(rows)))
-        for i in range(4):
-            for j in range(4):
-                values = self.coefficients[:, row_index[:, i], column_index[:, j]]
-                total += values * (row_weight[:, i] * column_weight[:, j])
-        return total
+        result = np.empty((len(self.samples), len(rows)))
+        values_at(self.coefficients, rows, columns, result)
+        return result
 
 
 def _basis(position: Array, size: int) -> tuple[npt.NDArray[np.intp], Array]:

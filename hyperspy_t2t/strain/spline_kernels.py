@@ -217,3 +217,47 @@ def _polar(xx: Array, xy: Array, yx: Array, yy: Array, low: int, high: int) -> N
         xy[j] = cosine * d - sine * b - 1
         yx[j] = 0.5 * (cosine * (b + c) + sine * (d - a))
         yy[j] = np.arctan2(across, along)
+
+
+@numba.njit(cache=True, nogil=True)
+def values_at(coefficients: Array, rows: Array, columns: Array, result: Array) -> None:
+    """Values of all fields at scattered places into `result`, shape (fields, n).
+
+    Parameters
+    ----------
+    coefficients
+        See :func:`natural_coefficients`.
+    rows, columns
+        Fractional, in samples; those beyond the border count as on it. Shape (n,).
+    """
+    ny, nx = coefficients.shape[1] - 2, coefficients.shape[2] - 2
+    along_y, along_x = np.empty(4), np.empty(4)
+    for n in range(len(rows)):
+        if not (rows[n] == rows[n] and columns[n] == columns[n]):
+            result[:, n] = np.nan
+            continue
+        i = _weights(rows[n], ny, along_y)
+        j = _weights(columns[n], nx, along_x)
+        for field in range(len(coefficients)):
+            total = 0.0
+            for a in range(4):
+                line = coefficients[field, i + a]
+                total += along_y[a] * (
+                    along_x[0] * line[j] + along_x[1] * line[j + 1]
+                    + along_x[2] * line[j + 2] + along_x[3] * line[j + 3]
+                )
+            result[field, n] = total
+
+
+@numba.njit(cache=True, nogil=True)
+def _weights(position: float, size: int, weight: Array) -> int:
+    """Four cubic B-spline weights at a place, and the first coefficient they are of."""
+    position = min(max(position, 0.0), size - 1.0)
+    first = min(int(position), size - 2)
+    t = position - first
+    s = 1 - t
+    weight[0] = s * s * s / 6
+    weight[1] = (4 - 6 * t * t + 3 * t * t * t) / 6
+    weight[2] = (4 - 6 * s * s + 3 * s * s * s) / 6
+    weight[3] = t * t * t / 6
+    return first

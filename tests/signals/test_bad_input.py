@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hyperspy_t2t import CalibrationError
+from hyperspy_t2t.atoms.writers import WRITERS
 from hyperspy_t2t.signals import Micrograph
 
 
@@ -296,11 +297,11 @@ def test_interrupted_write_leaves_the_old_file(eager, tmp_path, monkeypatch):
     path = tmp_path / "model.xyz"
     path.write_text("old")
 
-    def interrupted(file, *args, **kwargs):
-        file.write_text("half")
+    def interrupted(file, source):
+        file.write(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ase.io.write", interrupted)
+    monkeypatch.setitem(WRITERS, "xyz", interrupted)
     with pytest.raises(KeyboardInterrupt):
         eager.atoms.write(path)
     assert path.read_text() == "old"

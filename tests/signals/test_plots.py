@@ -78,7 +78,8 @@ def test_atoms(chain):
     (points,) = axes.collections
     positions = chain.atoms.positions
     np.testing.assert_allclose(points.get_offsets(), 0.1 * positions[:, :2])
-    assert points.get_label() == "Si" and axes.yaxis_inverted()
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["Si"] and axes.yaxis_inverted()
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (nm)", "y (nm)")
     plt.close("all")
     chain.atoms.plot(most=100)

@@ -11,7 +11,10 @@ PEAK_UNITS = {
     "snr": "", "phase": "rad", "significance": "", "finders": "", "lattice": "",
     "relation": "", "region": "",
 }  # fmt: skip
-ATOM_UNITS = {"x": "Å", "y": "Å", "z": "Å", "number": "", "region": ""}
+ATOM_UNITS = {
+    "x": "Å", "y": "Å", "z": "Å", "number": "", "region": "",
+    "ux": "Å", "uy": "Å", "uz": "Å", "column": "", "flag": "",
+}  # fmt: skip
 
 
 @pytest.fixture(params=["peaks", "atoms"])

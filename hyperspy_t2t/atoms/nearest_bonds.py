@@ -1,0 +1,56 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Nearest neighbours of the sites of a crystal without strain."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_t2t.atoms.site_occupancy import MixedSites
+from hyperspy_t2t.phases.crystal_phase import CrystalPhase
+
+Array = npt.NDArray[np.floating]
+SHELL = 1.2
+"""Neighbours within this times the distance of the nearest count as nearest, too."""
+
+
+class NearestBonds(NamedTuple):
+    """First shell of one site."""
+
+    vectors: Array
+    """To its neighbours in Å, crystal frame, shape (m, 3)."""
+    length: float
+    """Of the shortest, in Å."""
+
+    @property
+    def coordination(self) -> int:
+        """Number of neighbours."""
+        return len(self.vectors)
+
+
+def nearest_bonds(phase: CrystalPhase, sites: MixedSites) -> list[NearestBonds]:
+    """First shell of each place, partly empty neighbours counted as there.
+
+    Parameters
+    ----------
+    phase
+        Gives the cell and all its sites.
+    sites
+        Places whose neighbours are wanted.
+    """
+    lattice = np.asarray(phase.lattice)
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
+    reach = 1.5 * np.cbrt(abs(np.linalg.det(lattice)))  # holds a neighbour of each site
+    index = [np.arange(-n, n + 1) for n in np.ceil(reach / heights).astype(int) + 1]
+    shifts = np.stack(np.meshgrid(*index, indexing="ij"), -1).reshape(-1, 3)
+    others = (phase.fractional[:, None] % 1.0 + shifts).reshape(-1, 3) @ lattice
+    found = []
+    for place in sites.fractional % 1.0:
+        vectors = others - place @ lattice
+        distance = np.linalg.norm(vectors, axis=1)
+        length = float(distance[distance > 1e-3 * reach].min())
+        near = (distance > 1e-3 * reach) & (distance < SHELL * length)
+        unique = np.unique(np.round(vectors[near], 6), axis=0)
+        found.append(NearestBonds(unique, length))
+    return found

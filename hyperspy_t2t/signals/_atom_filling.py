@@ -1,0 +1,163 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Filling the regions of blocks with columns, strained as measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from hyperspy_t2t.atoms.alloy_bulk import stiffness_of_alloy
+from hyperspy_t2t.atoms.columns import Columns
+from hyperspy_t2t.atoms.elastic import stiffness
+from hyperspy_t2t.atoms.expansion import atom_counts, periodic_repeats
+from hyperspy_t2t.atoms.filling import FillReport, fill_block
+from hyperspy_t2t.atoms.inside_polygon import Polygons
+from hyperspy_t2t.atoms.site_occupancy import MixedSites, draw_numbers
+from hyperspy_t2t.signals._along_beam import strained_along_beam
+from hyperspy_t2t.signals._atom_blocks import Block
+from hyperspy_t2t.signals._atom_faults import placed_beside_faults
+from hyperspy_t2t.signals._atom_options import AtomOptions
+from hyperspy_t2t.signals._atom_regions import MeasuredRegion
+from hyperspy_t2t.signals._atom_table import FilledRegion
+from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.strain.maps import LatticeField
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the filling of every block needs.
+
+    Parameters
+    ----------
+    source
+        The micrograph with its labels.
+    polygons
+        Outlines of all regions.
+    to_true
+        Image to true lengths, shape (2, 2).
+    shares
+        Of the elements on their sublattice, by label, where a composition is known.
+    faults
+        (x, y) in nm along the faults of each region, by label.
+    """
+
+    source: Source
+    polygons: Polygons
+    to_true: np.ndarray
+    shares: Mapping[int, Mapping[str, float]]
+    faults: Mapping[int, list[np.ndarray]]
+
+
+def filled_block(
+    block: Block, around: Surroundings, options: AtomOptions, first_column: int
+) -> tuple[dict[int, FilledRegion], FillReport]:
+    """Regions of one block, by label, with the elements that their phases have."""
+    repeats = None
+    if options.periodic:
+        repeats = periodic_repeats(
+            block.cell.period,
+            options.thickness,
+            phase=block.leader.solution.crystal.name,
+            zone_axis=block.cell.zone_axis,
+        )
+    measured = block.common or block.leader.field
+    # Columns lean in true lengths; the image shows them distorted.
+    lean = np.linalg.solve(around.to_true, block.cell.lean)
+    found, report = fill_block(
+        replace(block.cell, lean=lean),
+        {label: block.content[label].fractional for label in block.members},
+        origin=block.origin,
+        polygons=around.polygons,
+        labels=tuple(block.members),
+        common=block.common,
+        fields={label: member.field for label, member in block.members.items()},
+        measured=_measured(measured, around.source),
+    )
+    regions: dict[int, FilledRegion] = {}
+    for label, columns in found.items():
+        member = block.members[label]
+        columns, lost = _strained(columns, block, member, around, options)
+        report.lost[label] += lost
+        regions[label] = _region(
+            columns, block.content[label], label, around, options, repeats,
+            first_column, lean,
+        )  # fmt: skip
+        first_column += len(columns)
+    return regions, report
+
+
+def _strained(
+    columns: Columns,
+    block: Block,
+    member: MeasuredRegion,
+    around: Surroundings,
+    options: AtomOptions,
+) -> tuple[Columns, int]:
+    """Columns beside faults by their own side, strained along the beam.
+
+    Also how many of them were lost.
+    """
+    lost, lines = 0, around.faults.get(member.label, [])
+    if lines:
+        columns, lost = placed_beside_faults(columns, member, around.source, lines)
+    constants = None
+    if options.beam_direction == "elastic":
+        constants = _stiffness(member, around.shares.get(member.label))
+    columns = strained_along_beam(
+        columns, block, member, around.to_true, options.beam_direction, constants
+    )
+    return columns, lost
+
+
+def _stiffness(
+    member: MeasuredRegion, shares: Mapping[str, float] | None
+) -> np.ndarray:
+    """Of a region's phase or alloy in GPa, shape (6, 6)."""
+    phase = member.solution.crystal
+    found = stiffness_of_alloy(phase, shares) if shares else stiffness(phase)
+    return found.matrix
+
+
+def _measured(field: LatticeField, source: Source) -> Any:
+    """Whether u was measured at positions (n, 2) in nm, as a function of them."""
+    grid = source.grid
+    edge = np.array(grid.pixel_size[::-1])
+    low = grid.to_nm(0, 0) - 0.5 * edge
+    high = grid.to_nm(grid.shape[0] - 1, grid.shape[1] - 1) + 0.5 * edge
+
+    def measured(positions: np.ndarray) -> np.ndarray:
+        within = ((positions >= low) & (positions <= high)).all(axis=1)
+        return within & (field.amplitude.at(positions)[0] > field.faintest)
+
+    return measured
+
+
+def _region(
+    columns: Columns,
+    content: MixedSites,
+    label: int,
+    around: Surroundings,
+    options: AtomOptions,
+    repeats: int | None,
+    first_column: int,
+    lean: np.ndarray,
+) -> FilledRegion:
+    """A region with the elements that its phase has on its sites."""
+    thickness = options.thickness
+    if repeats is not None:
+        thickness = repeats * columns.period
+    length = {"thickness": thickness} if repeats is None else {"repeats": repeats}
+    site = np.repeat(columns.site.astype(np.int8), atom_counts(columns, **length))
+    numbers = draw_numbers(content, site, options.seed + label)
+    return FilledRegion(
+        label,
+        columns,
+        repeats,
+        thickness,
+        first_column,
+        around.to_true,
+        lean,
+        numbers.astype(np.uint8),
+    )

@@ -1,0 +1,169 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""The elements of a region: sublattices, gaps, means and their errors."""
+
+import numpy as np
+import pytest
+
+from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.composition.fractions import normalised_fractions, z_contrast
+from hyperspy_t2t.composition.region_drawing import (
+    RegionColumns,
+    WantedFractions,
+    composition_report,
+    draw_region,
+)
+from hyperspy_t2t.composition.sampling import nearest_known_place, samples_at
+
+
+def region(sites, n=400, seed=0, counts=None):
+    random = np.random.default_rng(seed)
+    return RegionColumns(
+        1, "phase", np.array(sites), random.random((n, 2)) * 20,
+        random.integers(0, len(sites), n),
+        random.integers(3, 9, n) if counts is None else counts,
+    )  # fmt: skip
+
+
+def uniform(elements, fractions, n=400):
+    return WantedFractions(
+        tuple(elements), np.repeat(np.array(fractions)[:, None], n, axis=1)
+    )
+
+
+def test_three_on_three_and_five_on_five():
+    columns = region([31, 33])
+    wanted = uniform([49, 31, 33, 15], [0.2, 0.3, 0.4, 0.1])
+    drawing = draw_region(columns, wanted, seed=0)
+    site = np.repeat(columns.site, columns.counts)
+    three, five = drawing.numbers[site == 0], drawing.numbers[site == 1]
+    assert set(three) == {49, 31} and set(five) == {33, 15}
+    assert abs((three == 49).sum() - 0.4 * len(three)) < 1
+    assert abs((five == 15).sum() - 0.2 * len(five)) < 1
+    share = len(three) / len(site)
+    assert drawing.wanted[49] == pytest.approx(0.4 * share)
+    assert sum(drawing.wanted.values()) == pytest.approx(1)
+
+
+def test_fractions_outside_of_a_sublattice_stay_out():
+    columns = region([14, 14])
+    wanted = uniform([14, 32, 8], [0.2, 0.6, 0.2])
+    drawing = draw_region(columns, wanted, seed=0)
+    assert drawing.left_out == pytest.approx(0.2)
+    assert abs((drawing.numbers == 32).sum() - 0.75 * len(drawing.numbers)) < 1
+
+
+def test_a_sublattice_without_elements_stays():
+    columns = region([38, 22, 8])
+    drawing = draw_region(columns, uniform([57, 38], [0.3, 0.7]), seed=0)
+    site = np.repeat(columns.site, columns.counts)
+    assert not drawing.numbers[site > 0].any()
+    assert set(drawing.numbers[site == 0]) == {57, 38}
+    assert 22 not in drawing.wanted
+
+
+def test_unknown_columns_take_the_nearest_known_fractions():
+    columns = region([14, 14])
+    fractions = uniform([14, 32], [0.5, 0.5]).fractions
+    left = columns.position[:, 0] < 10
+    fractions[:, left] = [[0], [1]]
+    unknown = np.zeros(400, bool)
+    unknown[[3, 17, 200]] = True
+    fractions[:, unknown] = np.nan
+    drawing = draw_region(columns, WantedFractions((14, 32), fractions), seed=0)
+    assert drawing.unknown == 3
+    nearest = nearest_known_place(columns.position, ~unknown)
+    distance = np.linalg.norm(
+        columns.position[3] - columns.position[~unknown], axis=1
+    ).min()
+    assert np.linalg.norm(
+        columns.position[3] - columns.position[nearest[3]]
+    ) == pytest.approx(distance)
+    column = np.repeat(np.arange(400), columns.counts)
+    certain = left[nearest][column] & unknown[column]
+    assert (drawing.numbers[certain] == 32).all()
+
+
+def test_nothing_known_leaves_the_region_as_it_is():
+    drawing = draw_region(region([14, 14]), uniform([14, 32], [np.nan] * 2), seed=0)
+    assert not drawing.numbers.any() and not drawing.wanted
+    report = composition_report([region([14, 14])], [drawing])
+    assert report["unknown_places"].tolist() == [400]
+
+
+def test_standard_errors_of_regional_means():
+    """Against the scatter of means over maps with noise."""
+    grid, random = ImageGrid((6, 5), (4.0, 5.0)), np.random.default_rng(1)
+    columns = region([14, 14])
+    truth = np.stack(
+        [0.3 + 0.08 * np.mgrid[:6, :5][0], 0.7 - 0.08 * np.mgrid[:6, :5][0]]
+    )
+    variance = np.repeat(0.01 + 0.02 * random.random((1, 6, 5)), 2, axis=0) ** 2
+    samples = samples_at(grid, np.ones((6, 5), bool), columns.position)
+    means = []
+    for _ in range(400):
+        noise = np.sqrt(variance[0]) * random.normal(size=(6, 5))
+        noisy = truth + np.stack([noise, -noise])
+        wanted = WantedFractions(
+            (14, 32), samples.of(noisy), samples, variance.reshape(2, -1)
+        )
+        drawing = draw_region(columns, wanted, seed=0)
+        means.append(drawing.wanted[32])
+    assert drawing.std[32] == pytest.approx(np.std(means), rel=0.15)
+
+
+def test_the_report_has_one_row_for_each_region():
+    first, second = region([14, 14]), region([31, 33], 50)
+    drawings = [
+        draw_region(first, uniform([14, 32], [0.25, 0.75]), seed=0),
+        draw_region(second, uniform([14, 32], [0.25, 0.75], 50), seed=0),
+    ]
+    report = composition_report([first, second], drawings)
+    assert report["elements"].tolist() == [14, 32]
+    np.testing.assert_allclose(report["wanted"][0], [0.25, 0.75])
+    atoms = first.counts.sum()
+    assert np.abs(report["drawn"][0] - [0.25, 0.75]).max() < 1 / atoms
+    assert np.isnan(report["wanted"][1]).all()
+    assert report["left_out"].tolist() == [0, 1]
+
+
+def test_interpolation_is_linear_with_non_square_pixels_and_gaps():
+    grid = ImageGrid((4, 6), (0.5, 0.2), (1.0, -2.0))
+    rows, columns = np.mgrid[:4, :6]
+    x, y = np.moveaxis(grid.to_nm(rows, columns), -1, 0)
+    image = 3 * x - 2 * y
+    places = grid.to_nm(*(np.random.default_rng(0).random((2, 50)) * [[3], [5]]))
+    samples = samples_at(grid, np.ones((4, 6), bool), places)
+    np.testing.assert_allclose(samples.of(image[None])[0], places @ [3, -2])
+    known = np.ones((4, 6), bool)
+    known[2, 3] = False
+    image[2, 3] = np.nan
+    near = samples_at(grid, known, grid.to_nm([2, 2, 0], [3, 3.8, -0.6]))
+    assert near.known.tolist() == [False, True, False]
+    assert near.of(image[None])[0, 1] == image[2, 4]
+
+
+def test_amounts_become_fractions_with_variances():
+    random = np.random.default_rng(0)
+    amount = np.array([3.0, 1.0, 6.0])[:, None] * np.ones(20_000)
+    spread = np.array([0.1, 0.2, 0.3])[:, None]
+    noisy = amount + spread * random.normal(size=amount.shape)
+    fractions, variance = normalised_fractions(noisy, spread**2 * np.ones(20_000))
+    np.testing.assert_allclose(fractions.mean(axis=1), [0.3, 0.1, 0.6], atol=1e-3)
+    np.testing.assert_allclose(variance.mean(axis=1), fractions.var(axis=1), rtol=0.05)
+
+
+def test_places_with_too_little_are_unknown():
+    amounts = np.array([[1.0, 2, 0.01, -1, np.nan], [1, 2, 0.02, 0, 1]])
+    fractions, variance = normalised_fractions(amounts)
+    assert variance is None
+    np.testing.assert_array_equal(
+        np.isfinite(fractions[0]), [True, True, False, False, False]
+    )
+    with pytest.raises(ValueError, match="above zero somewhere"):
+        normalised_fractions(np.zeros((2, 3)))
+
+
+def test_heavy_elements_are_bright():
+    bright = z_contrast(np.array([[[1.0, 0.0]], [[0.0, 1.0]]]), np.array([14, 32]))
+    np.testing.assert_allclose(bright, [[(14 / 32) ** 1.7, 1]])
