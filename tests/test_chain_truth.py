@@ -74,7 +74,7 @@ def test_two_layers(draw, phase: str) -> None:
     segmented = s.segment()
     peaks = segmented.find_peaks().index_phases(candidates)
     strain = peaks.gpa()
-    model = strain.to_atoms(thickness=3)
+    model = strain.to_atoms(thickness=3, calibration="nominal")
 
     truth = s.metadata.Truth
     where = {label: far_from_borders(s, label) for label in (1, 2)}
@@ -119,7 +119,7 @@ def test_quantum_well() -> None:
     segmented = s.segment()
     peaks = segmented.find_peaks().index_phases(["Si", "Ge"])
     strain = peaks.gpa()
-    model = strain.to_atoms(thickness=2)
+    model = strain.to_atoms(thickness=2, calibration="nominal")
 
     truth = s.metadata.Truth
     names = [region.name for _, region in truth.regions]
@@ -172,7 +172,7 @@ def test_polarity_is_the_one_in_the_image(rotation: float) -> None:
     s = synthetic_micrograph([region], shape=(400, 400), pixel_size=0.02)
     s.set_signal_type("micrograph")
     peaks = s.segment().find_peaks().index_phases(["GaN wurtzite"])
-    model = peaks.gpa().to_atoms(thickness=2)
+    model = peaks.gpa().to_atoms(thickness=2, calibration="nominal")
     assert np.median(columns_off(s, model, 1)) < 0.01
     columns = s.metadata.Truth.columns
     bright = columns[columns[:, 3] > columns[:, 3].mean(), :2]
@@ -185,6 +185,6 @@ def test_atoms_follow_their_own_lattice_up_to_the_interface() -> None:
     s = scene("two_layers", shape=(512, 512))
     s.set_signal_type("micrograph")
     peaks = s.segment().find_peaks().index_phases(["Si diamond"])
-    model = peaks.gpa().to_atoms(thickness=2)
+    model = peaks.gpa().to_atoms(thickness=2, calibration="nominal")
     off = np.concatenate([columns_off(s, model, label) for label in (1, 2)])
     assert np.percentile(off, 95) < 0.15

@@ -21,6 +21,11 @@ AGREEMENT = 0.5
 """Least mean of cos 2πq·δ of a coherent border: a constant offset of a sixth of the
 spacing of lattice rows has it, and noise of 0.19 spacings. An offset that slides evenly
 has it when it moves by 0.6 spacings in all, ±0.3 from row to row."""
+SLIDE = 1 / 3
+"""Largest even slide of δ along a coherent border, of the smaller spacing of rows."""
+_SLIGHT = 5e-3
+"""Strain below which a slide does not count: over a long border, u of both sides may
+drift apart by as much."""
 _APART = 4.0
 """Step between two points, over the usual one, at which a border is interrupted."""
 
@@ -51,8 +56,10 @@ def border_offsets(
     With q the two shortest reciprocal vectors of the projected lattice, the border is
     coherent where the mean of cos 2πq·δ is at least 0.5 for both. As a mean
     over the border it stands noise that a limit on δ itself would not, and a misfit
-    dislocation on a long border does not turn it over. Without any point the border is
-    not coherent.
+    dislocation on a long border does not turn it over. A border too short for a misfit
+    dislocation is not coherent either where δ slides evenly by more than a third of the
+    smaller spacing 1/q, beyond three standard errors, and by 0.5 % of the length.
+    Without any point it is not coherent.
 
     Parameters
     ----------
@@ -76,8 +83,11 @@ def border_offsets(
     agreement = float(waves.real.min())
     reduced = _reduced(offset, in_plane)
     pieces, length = _pieces(points)
+    slide, slope = _slide(points, reduced, pieces)
+    spacing = 1 / np.linalg.norm(star, axis=1).max()
+    slides = slide > SLIDE * spacing and slope > _SLIGHT
     return BorderMatch(
-        bool(agreement >= AGREEMENT),
+        bool(agreement >= AGREEMENT and not slides),
         float(np.sqrt((reduced**2).sum(axis=1).mean())),
         _slope(points, offset, pieces),
         _common_offset(offset, waves, star, in_plane),
@@ -191,18 +201,37 @@ def _pieces(points: Array) -> tuple[Ints, float]:
     return connected_components(tree, directed=False)[1], float(tree.sum())
 
 
+def _slide(points: Array, reduced: Array, pieces: Ints) -> tuple[float, float]:
+    """How far reduced offsets surely slide in nm, and per length of the border.
+
+    Three standard errors are taken off. At a misfit dislocation the offset jumps by a
+    lattice vector: the reduced one does not slide.
+    """
+    if len(points) < 4:
+        return 0.0, 0.0
+    r, delta = _about_middle(points, pieces), _about_middle(reduced, pieces)
+    place = r @ np.linalg.svd(r, full_matrices=False)[2][0]
+    total = float(place @ place)
+    slope = place @ delta / total
+    left = delta - place[:, None] * slope
+    error = np.sqrt((left**2).sum() / (len(points) - 3) / total)
+    sure = max(0.0, float(np.linalg.norm(slope) - 3 * error))
+    return sure * float(np.sqrt(12 * total / len(points))), sure
+
+
+def _about_middle(values: Array, pieces: Ints) -> Array:
+    """Values (n, 2) less their mean over each piece."""
+    count = np.bincount(pieces)[:, None]
+    sums = np.stack([np.bincount(pieces, part) for part in values.T], axis=1)
+    return values - (sums / count)[pieces]
+
+
 def _slope(points: Array, offset: Array, pieces: Ints) -> float:
     """Change of the offset along the border per length, each piece about its middle.
 
     Σ δ·r / Σ r·r is t·E·t on a straight border along t where δ = E r, and half the
     trace of E around a circle.
     """
-    count = np.bincount(pieces)[:, None]
-
-    def about_middle(values: Array) -> Array:
-        sums = np.stack([np.bincount(pieces, v) for v in values.T], axis=1)
-        return values - (sums / count)[pieces]
-
-    r, delta = about_middle(points), about_middle(offset)
+    r, delta = _about_middle(points, pieces), _about_middle(offset, pieces)
     total = float((r * r).sum())
     return float((r * delta).sum() / total) if total > 0 else float("nan")

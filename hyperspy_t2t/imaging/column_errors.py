@@ -9,8 +9,10 @@ and again (block Gauss-Seidel on the normal equations, which always converges), 
 overlapping neighbours don't pull at each other. Columns closer than the probe resolves
 move together and keep their shares: one group.
 
-The standard errors are those of the noise alone, from the normal equations of the group
-with its own brightness: without background σ/√N for N counts.
+The standard errors are those of the noise alone, from the normal equations N of a group
+and its neighbours: the inverse of N_gg − Σ_k N_gk N_kk⁻¹ N_kg, in which only what the
+neighbours share among themselves is left out. Of a lone column without background they
+are σ/√N for N counts.
 """
 
 from dataclasses import dataclass
@@ -29,6 +31,19 @@ RESOLVED = 2.0
 Sparrow, Astrophys. J. 44 (1916) 76, https://doi.org/10.1086/142271."""
 _STEP = 0.5
 """Largest step of one sweep in units of σ."""
+_OVERLAP = 4.0
+"""Columns nearer than this in units of σ know of each other's errors."""
+_SINGULAR = 1e-6
+"""Least determinant of a normal matrix with ones on its diagonal."""
+_DONE = 1e-3
+"""Steps below this in units of σ end the sweeps."""
+FAINT = 4.0
+"""σ over the standard error of a position below which that is not measured: about the
+brightness over its own. A fit that looks around finds 3 in noise alone."""
+_OVERLAP = 4.0
+"""Columns nearer than this in units of σ know of each other's errors."""
+_SINGULAR = 1e-6
+"""Least determinant of a normal matrix with ones on its diagonal."""
 _DONE = 1e-3
 """Steps below this in units of σ end the sweeps."""
 FAINT = 4.0
@@ -75,10 +90,9 @@ class FittedColumns:
     brightness_std: Array
     shift_std: Array
 
-    @property
-    def measured(self) -> npt.NDArray[np.bool_]:
-        """Groups bright enough to have a position, shape (m,)."""
-        return np.abs(self.brightness) > FAINT * self.brightness_std
+    def measured(self, probe: float) -> npt.NDArray[np.bool_]:
+        """Groups whose position is known to a part of the probe's σ, shape (m,)."""
+        return self.shift_std.max(axis=1) < probe / FAINT
 
 
 def resolvable_groups(xy: Array, distance: float) -> Groups:
@@ -90,13 +104,27 @@ def resolvable_groups(xy: Array, distance: float) -> Groups:
     from scipy.spatial import cKDTree
 
     pairs = cKDTree(xy).query_pairs(distance, output_type="ndarray")
-    both = np.concatenate([pairs, pairs[:, ::-1]])
-    both = both[np.lexsort((both[:, 1], both[:, 0]))]
-    starts = np.searchsorted(both[:, 0], np.arange(len(xy) + 1))
-    of_column = _taken(starts, np.ascontiguousarray(both[:, 1]))
+    of_column = _taken(*_neighbours(pairs, len(xy)))
     member = np.argsort(of_column, kind="stable")
     counts = np.bincount(of_column)
     return Groups(member, np.concatenate([[0], np.cumsum(counts)]), of_column)
+
+
+def _neighbours(pairs: Ints, count: int) -> tuple[Ints, Ints]:
+    """Neighbours of each of `count` things: where its own start, and all of them."""
+    both = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0)
+    starts = np.searchsorted(both[:, 0], np.arange(count + 1))
+    return starts, np.ascontiguousarray(both[:, 1])
+
+
+def _overlapping(xy: Array, groups: Groups, distance: float) -> tuple[Ints, Ints]:
+    """Neighbours of groups with columns nearer than `distance`."""
+    from scipy.spatial import cKDTree
+
+    pairs = cKDTree(xy).query_pairs(distance, output_type="ndarray")
+    pairs = groups.of_column[pairs]
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    return _neighbours(pairs, len(groups.offsets) - 1)
 
 
 @numba.njit(cache=True)
@@ -171,11 +199,15 @@ def fit_columns(
     _draw(rest, places, shares, offsets, state, sy, sx)
     limits = limit / pixel
     for _ in range(sweeps):
-        step, std = _sweep(
+        step = _sweep(
             rest, weight, places, shares, offsets, state, free, limits, sy, sx
         )
         if step < _DONE:
             break
+    std = _standard_errors(
+        weight, places, shares, offsets, state, free, sy, sx,
+        *_overlapping(xy, groups, _OVERLAP * probe),
+    )  # fmt: skip
     to_brightness = pixel.prod() * norm
     return FittedColumns(
         state[:, 0] * to_brightness,
@@ -269,12 +301,12 @@ def _normal(
 def _sweep(
     rest: Array, weight: Array, places: Array, shares: Array, offsets: Ints,
     state: Array, free: npt.NDArray, limits: Array, sy: float, sx: float,
-) -> tuple[float, Array]:  # fmt: skip
+) -> float:  # fmt: skip
     """Fit each group once to what the others leave; `rest` and `state` in place.
 
-    Returns the root mean square step in units of σ and the standard errors (m, 3).
+    Returns the root mean square step in units of σ.
     """
-    total, std = 0.0, np.full((len(state), 3), np.inf)
+    total = 0.0
     for g in range(len(state)):
         if not free[g]:
             continue
@@ -285,18 +317,8 @@ def _sweep(
         profile = np.empty((3, box[1] - box[0], box[3] - box[2]))
         _profile(own, part, shift, box, sy, sx, profile)
         matrix, right = _normal(rest, weight, box, profile, before)
-        scale = np.sqrt(np.diag(matrix))
-        if scale.min() <= 0:
-            continue
-        for a in range(3):
-            right[a] /= scale[a]
-            for b in range(3):
-                matrix[a, b] /= scale[a] * scale[b]
-        if np.linalg.det(matrix) < 1e-6:
-            continue
-        inverse = np.linalg.inv(matrix)
-        step = (inverse @ right) / scale
-        std[g] = np.sqrt(np.diag(inverse)) / scale
+        inverse = _inverse(matrix)
+        step = inverse @ right
         far = max(abs(step[1]) / sy, abs(step[2]) / sx)
         shrink = min(1.0, _STEP / far) if far > 0 else 1.0
         total += (shrink * far) ** 2
@@ -309,7 +331,88 @@ def _sweep(
         profile = np.empty((3, box[1] - box[0], box[3] - box[2]))
         _profile(own, part, shift, box, sy, sx, profile)
         _put(rest, box, profile, -state[g, 0])
-    return np.sqrt(total / max(1, len(state))), std
+    return np.sqrt(total / max(1, len(state)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _inverse(matrix: Array) -> Array:
+    """Of a normal matrix (3, 3); zeros where it has none."""
+    scale = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+    if scale.min() <= 0:
+        return np.zeros((3, 3))
+    scaled = np.empty((3, 3))
+    for a in range(3):
+        for b in range(3):
+            scaled[a, b] = matrix[a, b] / (scale[a] * scale[b])
+    if np.linalg.det(scaled) < _SINGULAR:
+        return np.zeros((3, 3))
+    scaled = np.linalg.inv(scaled)
+    for a in range(3):
+        for b in range(3):
+            scaled[a, b] /= scale[a] * scale[b]
+    return scaled
+
+
+@numba.njit(cache=True, nogil=True)
+def _derivatives(
+    g: int, box: tuple[int, int, int, int], places: Array, shares: Array,
+    offsets: Ints, state: Array, sy: float, sx: float,
+) -> Array:  # fmt: skip
+    """Of the image by peak, row and column of a group, in a box, (3, h, w)."""
+    members = slice(offsets[g], offsets[g + 1])
+    result = np.empty((3, box[1] - box[0], box[3] - box[2]))
+    _profile(places[members], shares[members], state[g, 1:], box, sy, sx, result)
+    result[1:] *= state[g, 0]
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _shared(
+    weight: Array, box: tuple[int, int, int, int], first: Array, second: Array
+) -> Array:
+    """Weighted sums of products of derivatives in a box, (3, 3)."""
+    result = np.zeros((3, 3))
+    for i in range(first.shape[1]):
+        for j in range(first.shape[2]):
+            w = weight[box[0] + i, box[2] + j]
+            for a in range(3):
+                factor = w * first[a, i, j]
+                for b in range(3):
+                    result[a, b] += factor * second[b, i, j]
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _standard_errors(
+    weight: Array, places: Array, shares: Array, offsets: Ints, state: Array,
+    free: npt.NDArray, sy: float, sx: float, starts: Ints, neighbour: Ints,
+) -> Array:  # fmt: skip
+    """Of peak, row and column of each group beside its neighbours, (m, 3)."""
+    own, inverse = np.zeros((len(state), 3, 3)), np.zeros((len(state), 3, 3))
+    for g in range(len(state)):
+        if free[g]:
+            members = slice(offsets[g], offsets[g + 1])
+            box = _frame(places[members], state[g, 1:], weight.shape, sy, sx)
+            slope = _derivatives(g, box, places, shares, offsets, state, sy, sx)
+            own[g] = _shared(weight, box, slope, slope)
+            inverse[g] = _inverse(own[g])
+    std = np.full((len(state), 3), np.inf)
+    for g in range(len(state)):
+        if inverse[g, 0, 0] <= 0:
+            continue
+        members = slice(offsets[g], offsets[g + 1])
+        box = _frame(places[members], state[g, 1:], weight.shape, sy, sx)
+        slope = _derivatives(g, box, places, shares, offsets, state, sy, sx)
+        left = own[g].copy()
+        for k in neighbour[starts[g] : starts[g + 1]]:
+            other = _derivatives(k, box, places, shares, offsets, state, sy, sx)
+            between = _shared(weight, box, slope, other)
+            turned = np.ascontiguousarray(between.T)
+            left -= between @ np.ascontiguousarray(inverse[k]) @ turned
+        spread = np.diag(_inverse(left))
+        if spread.min() > 0:
+            std[g] = np.sqrt(spread)
+    return std
 
 
 @numba.njit(cache=True, nogil=True)

@@ -245,7 +245,7 @@ class _Fit:
         amplitude = fitted.brightness / model
         at_limit = np.abs(fitted.shift).max(axis=1) > 0.999 * self._limit()
         visible = self._free & _stands_out(np.abs(model), columns, self._groups)
-        found = self._free & fitted.measured & (amplitude > 0) & ~at_limit
+        found = visible & fitted.measured(imaging.probe) & (amplitude > 0) & ~at_limit
 
         def simulated(xy: Array, brightness: Array) -> Array:
             drawn = linear_image(xy, brightness, self._grid, imaging.probe)

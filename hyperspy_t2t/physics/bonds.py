@@ -141,17 +141,7 @@ def bond_table(
         If shapes do not fit, or the atoms lie so many cells apart that their bonds
         reach more than 127 images of the cell.
     """
-    positions = np.ascontiguousarray(positions, float)
-    numbers = np.asarray(numbers)
-    if (
-        positions.ndim != 2
-        or positions.shape[1] != 3
-        or numbers.shape != (len(positions),)
-    ):
-        raise ValueError(
-            "Expected positions of shape (n, 3) and numbers of shape (n,), got "
-            f"{positions.shape} and {numbers.shape}."
-        )
+    positions, numbers = _checked(positions, numbers)
     cell, pbc = np.array(cell, float), np.array(pbc, bool)
     species, elements = _species(numbers)
     near, vectors, count = neighbour_vectors(
@@ -168,6 +158,21 @@ def bond_table(
         near, shifts, reverse, images, cell, pbc, species, elements, count,
         (count != expected) | given_up,
     )  # fmt: skip
+
+
+def _checked(positions: Array, numbers: Ints) -> tuple[Array, Ints]:
+    positions = np.ascontiguousarray(positions, float)
+    numbers = np.asarray(numbers)
+    if (
+        positions.ndim != 2
+        or positions.shape[1] != 3
+        or numbers.shape != (len(positions),)
+    ):
+        raise ValueError(
+            "Expected positions of shape (n, 3) and numbers of shape (n,), got "
+            f"{positions.shape} and {numbers.shape}."
+        )
+    return positions, numbers
 
 
 def _species(numbers: Ints) -> tuple[Ints, tuple[str, ...]]:

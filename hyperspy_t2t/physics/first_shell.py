@@ -2,6 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """How many neighbours the atoms of a crystal have, without knowing its bonds."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +40,7 @@ def first_shells(
     pbc: npt.NDArray[np.bool_],
     *,
     inside: npt.NDArray[np.bool_] | None = None,
-    coordination: int | None = None,
+    coordination: Mapping[int, int] | None = None,
 ) -> dict[int, Shell]:
     """First shell of each element: up to a gap between its neighbours.
 
@@ -55,7 +56,7 @@ def first_shells(
     inside
         Atoms with all their neighbours in the piece, (n,); all by default.
     coordination
-        Number of neighbours, if it is known and the same for all elements.
+        Number of neighbours by atomic number, where it is known.
 
     Returns
     -------
@@ -73,10 +74,10 @@ def first_shells(
     _, vectors, _ = neighbour_vectors(positions, cell, pbc, _FURTHEST * shortest, _MOST)
     distances = np.linalg.norm(vectors, axis=-1)
     distances[np.isnan(distances)] = _FURTHEST * shortest
-    found = {}
+    found, known = {}, coordination or {}
     for number in np.unique(numbers[inside]):
         typical = np.median(distances[inside & (numbers == number)], axis=0)
-        last = coordination or _last_before_gap(typical)
+        last = known.get(int(number)) or _last_before_gap(typical)
         if last < _MOST and typical[last - 1] < _FURTHEST * shortest:
             cutoff = float(typical[last - 1 : last + 1].mean())
             mean = float(typical[:last].mean())

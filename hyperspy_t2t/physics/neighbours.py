@@ -14,11 +14,11 @@ be zero; atoms may lie outside of the cell. ``cutoff`` is a distance in Å, or a
 ``species`` (n,) gives as 0 to k − 1.
 """
 
-from typing import NamedTuple
-
 import numba
 import numpy as np
 import numpy.typing as npt
+
+from hyperspy_t2t.physics.atom_bins import AtomBins, sort_into_bins
 
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
@@ -50,7 +50,7 @@ def neighbour_table(
     count
         Number of neighbours, int32 (n,), also where it is above m.
     """
-    bins = _sort_into_bins(positions, cell, pbc, cutoff, species)
+    bins = sort_into_bins(positions, cell, pbc, cutoff, species)
     index = _empty_table(bins, max_neighbours)
     return index, _fill_table(bins, index, np.empty((0, *index.shape[1:], 3), "f4"))
 
@@ -74,7 +74,7 @@ def neighbour_vectors(
         From each atom to the image of its neighbour in Å, float32 (n, m, 3), NaN where
         there are fewer.
     """
-    bins = _sort_into_bins(positions, cell, pbc, cutoff, species)
+    bins = sort_into_bins(positions, cell, pbc, cutoff, species)
     index = _empty_table(bins, max_neighbours)
     vectors = np.full((*index.shape, 3), np.nan, np.float32)
     count = _fill_table(bins, index, vectors)
@@ -112,12 +112,18 @@ def count_and_nearest(
     cutoff: float | Array,
     *,
     species: Ints | None = None,
+    within: float | Array = np.inf,
 ) -> tuple[Ints, Array]:
-    """:func:`coordination` and :func:`nearest_distance` at once."""
-    bins = _sort_into_bins(positions, cell, pbc, cutoff, species)
+    """:func:`coordination` and :func:`nearest_distance` at once.
+
+    Neighbours further than `within` times the nearest one of an atom are not counted;
+    a number, or one for each species, (k,).
+    """
+    bins = sort_into_bins(positions, cell, pbc, cutoff, species)
     count = np.zeros(len(bins.order), np.int32)
     distance = np.full(len(count), np.inf)
-    _summary(bins, count, distance)
+    within = np.broadcast_to(np.asarray(within, float), len(bins.squares))
+    _summary(bins, np.ascontiguousarray(within), count, distance)
     return count, distance
 
 
@@ -162,190 +168,14 @@ def _each_once(index: Ints, vectors: Array) -> npt.NDArray[np.bool_]:
     return (index > own) | ((index == own) & ahead)
 
 
-class _Bins(NamedTuple):
-    """Atoms in the order of their bins."""
-
-    points: Array
-    """Positions in Å, wrapped into the cell along periodic vectors, (n, 3)."""
-    order: Ints
-    """Their places in the table of the caller, (n,)."""
-    species: Ints
-    """Species of each, (n,), or one for all."""
-    starts: Ints
-    """First atom of each bin, (n_bins + 1,)."""
-    shape: Ints
-    """Bins along the three axes, (3,)."""
-    reach: Ints
-    """Bins to search on either side, (3,)."""
-    cell: Array
-    """Three independent vectors as rows in Å, (3, 3)."""
-    pbc: npt.NDArray[np.bool_]
-    squares: Array
-    """Squares of the cutoffs in Å², (k, k)."""
-
-
-def _sort_into_bins(
-    positions: Array,
-    cell: Array,
-    pbc: npt.NDArray[np.bool_],
-    cutoff: float | Array,
-    species: Ints | None,
-) -> _Bins:
-    """Check what the caller gave and sort the atoms into bins."""
-    positions = np.asarray(positions, float).reshape(-1, 3)
-    if not np.isfinite(positions).all():
-        raise ValueError("Expected finite positions in Å, got NaN or inf among them.")
-    pbc = np.array(pbc, bool)
-    cell = _independent_vectors(np.array(cell, float), pbc)
-    cutoffs, species = _cutoffs(cutoff, species, len(positions))
-    inverse = np.linalg.inv(cell)
-    low, span = np.zeros(3), np.ones(3)
-    if len(positions):
-        for axis in np.flatnonzero(~pbc):
-            along = positions @ inverse[:, axis]
-            low[axis] = along.min()
-            span[axis] = max(np.ptp(along), 1e-3)
-    # Distances between the faces of the box, which oblique vectors exceed.
-    heights = span / np.linalg.norm(inverse, axis=0)
-    longest = float(cutoffs.max()) * (1 + 1e-9)
-    shape = _number_of_bins(heights, longest, len(positions))
-    places = np.empty(len(positions), np.int32)
-    starts = np.zeros(int(shape.prod()) + 1, np.int64)
-    _count_bins(positions, inverse, low, span, pbc, shape, places, starts)
-    points = np.empty_like(positions)
-    order = np.empty(len(positions), np.int32)
-    _fill_bins(positions, inverse, cell, pbc, places, starts, points, order)
-    reach = np.ceil(longest * shape / heights).astype(np.int64)
-    return _Bins(
-        points, order, species[order] if len(cutoffs) > 1 else species, starts, shape,
-        reach, cell, pbc, cutoffs**2,
-    )  # fmt: skip
-
-
-def _empty_table(bins: _Bins, most: int) -> Ints:
+def _empty_table(bins: AtomBins, most: int) -> Ints:
     if most < 1:
         raise ValueError(f"Expected max_neighbours of 1 or more, got {most!r}.")
     return np.full((len(bins.order), int(most)), -1, np.int32)
 
 
-def _independent_vectors(cell: Array, pbc: npt.NDArray[np.bool_]) -> Array:
-    """The periodic vectors, and unit vectors normal to them in place of the others."""
-    if cell.shape != (3, 3) or pbc.shape != (3,):
-        raise ValueError(
-            "Expected a cell of three vectors, shape (3, 3), and pbc of shape (3,), "
-            f"got {cell.shape} and {pbc.shape}."
-        )
-    periodic = cell[pbc]
-    size = np.linalg.svd(periodic, compute_uv=False)
-    if len(periodic) and not size.min() > 1e-6 * size.max():
-        raise ValueError(
-            "Expected periodic cell vectors that are independent and not zero, got "
-            f"{periodic.tolist()} Å."
-        )
-    result = cell.copy()
-    if len(periodic) < 3:
-        normal = np.linalg.svd(periodic.reshape(-1, 3))[2][len(periodic) :]
-        result[~pbc] = normal if len(periodic) else np.eye(3)
-    return result
-
-
-def _cutoffs(
-    cutoff: float | Array, species: Ints | None, n_atoms: int
-) -> tuple[Array, Ints]:
-    """Cutoffs as a matrix, and the species of each atom; one species needs no list."""
-    cutoffs = np.atleast_2d(np.asarray(cutoff, float))
-    good = np.isfinite(cutoffs).all() and (cutoffs >= 0).all() and cutoffs.any()
-    if not good or cutoffs.shape != (len(cutoffs),) * 2:
-        raise ValueError(
-            "Expected a cutoff above 0 Å, or a square matrix of them, got "
-            f"{np.asarray(cutoff).tolist()}."
-        )
-    if len(cutoffs) == 1:
-        return cutoffs, np.zeros(1, np.int32)
-    if species is None or np.shape(species) != (n_atoms,):
-        raise ValueError(
-            f"Expected the species of each of {n_atoms} atoms with a matrix of "
-            f"cutoffs, got {None if species is None else np.shape(species)}."
-        )
-    species = np.asarray(species)
-    if n_atoms and not (species.min() >= 0 and species.max() < len(cutoffs)):
-        raise ValueError(
-            f"Expected species from 0 to {len(cutoffs) - 1}, the rows of the cutoffs, "
-            f"got {species.min()} to {species.max()}."
-        )
-    return cutoffs, species.astype(np.int32)
-
-
-def _number_of_bins(heights: Array, longest: float, n_atoms: int) -> Ints:
-    """Bins along each axis: as wide as the cutoff, wider where most would be empty."""
-    width = longest
-    while True:
-        shape = np.maximum(1, heights / width)
-        if shape.prod() <= 0.5 * n_atoms + 64:
-            return shape.astype(np.int64)
-        width *= 1.26
-
-
 @numba.njit(cache=True, nogil=True)
-def _count_bins(
-    positions: Array,
-    inverse: Array,
-    low: Array,
-    span: Array,
-    pbc: npt.NDArray[np.bool_],
-    shape: Ints,
-    places: Ints,
-    starts: Ints,
-) -> None:
-    """Bin of each atom, and where each bin begins once they are sorted."""
-    for atom in range(len(positions)):
-        flat = 0
-        for axis in range(3):
-            along = 0.0
-            for part in range(3):
-                along += positions[atom, part] * inverse[part, axis]
-            if pbc[axis]:
-                along -= np.floor(along)
-            else:
-                along = (along - low[axis]) / span[axis]
-            place = min(max(int(along * shape[axis]), 0), shape[axis] - 1)
-            flat = flat * shape[axis] + place
-        places[atom] = flat
-        starts[flat + 1] += 1
-    for flat in range(1, len(starts)):
-        starts[flat] += starts[flat - 1]
-
-
-@numba.njit(cache=True, nogil=True)
-def _fill_bins(
-    positions: Array,
-    inverse: Array,
-    cell: Array,
-    pbc: npt.NDArray[np.bool_],
-    places: Ints,
-    starts: Ints,
-    points: Array,
-    order: Ints,
-) -> None:
-    """Put the atoms where their bins begin, wrapped into the cell."""
-    following = starts[:-1].copy()
-    for atom in range(len(positions)):
-        to = following[places[atom]]
-        following[places[atom]] += 1
-        order[to] = atom
-        points[to] = positions[atom]
-        for axis in range(3):
-            if pbc[axis]:
-                along = 0.0
-                for part in range(3):
-                    along += positions[atom, part] * inverse[part, axis]
-                turns = np.floor(along)
-                for part in range(3):
-                    points[to, part] -= turns * cell[axis, part]
-
-
-@numba.njit(cache=True, nogil=True)
-def _around(bins: _Bins, place: int, rows: Ints, spots: Array) -> int:
+def _around(bins: AtomBins, place: int, rows: Ints, spots: Array) -> int:
     """Atoms in reach of a bin, as images where they are: their rows in the bins.
 
     `rows` (m,) and `spots` (m, 3), in Å, are filled as far as they reach; the number
@@ -388,7 +218,7 @@ def _around(bins: _Bins, place: int, rows: Ints, spots: Array) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def _all_around(
-    bins: _Bins, place: int, rows: Ints, spots: Array
+    bins: AtomBins, place: int, rows: Ints, spots: Array
 ) -> tuple[int, Ints, Array]:
     """:func:`_around` with arrays that grow where they are too short."""
     found = _around(bins, place, rows, spots)
@@ -400,7 +230,7 @@ def _all_around(
 
 @numba.njit(cache=True, nogil=True)
 def _within(
-    bins: _Bins, atom: int, candidates: int, rows: Ints, spots: Array, near: Ints,
+    bins: AtomBins, atom: int, candidates: int, rows: Ints, spots: Array, near: Ints,
     squares: Array,
 ) -> int:  # fmt: skip
     """Which of the candidates are neighbours of an atom, and their squared distances.
@@ -424,7 +254,7 @@ def _within(
 
 
 @numba.njit(cache=True, nogil=True)
-def _summary(bins: _Bins, count: Ints, distance: Array) -> None:
+def _summary(bins: AtomBins, within: Array, count: Ints, distance: Array) -> None:
     """Number of neighbours and the distance of the nearest."""
     rows, spots = np.empty(256, np.int32), np.empty((256, 3))
     near, squares = np.empty(256, np.int32), np.empty(256)
@@ -436,13 +266,18 @@ def _summary(bins: _Bins, count: Ints, distance: Array) -> None:
             near, squares = np.empty(len(rows), np.int32), np.empty(len(rows))
         for atom in range(bins.starts[place], bins.starts[place + 1]):
             found = _within(bins, atom, candidates, rows, spots, near, squares)
+            if not found:
+                continue
+            nearest = np.sqrt(squares[:found].min())
+            distance[bins.order[atom]] = nearest
+            share = within[0 if len(within) == 1 else bins.species[atom]]
+            if share < np.inf:
+                found = np.count_nonzero(squares[:found] <= (share * nearest) ** 2)
             count[bins.order[atom]] = found
-            if found:
-                distance[bins.order[atom]] = np.sqrt(squares[:found].min())
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill_table(bins: _Bins, index: Ints, vectors: Array) -> Ints:
+def _fill_table(bins: AtomBins, index: Ints, vectors: Array) -> Ints:
     """Fill the rows of the table, and of the vectors unless there are none of them."""
     count = np.zeros(len(index), np.int32)
     rows, spots = np.empty(256, np.int32), np.empty((256, 3))

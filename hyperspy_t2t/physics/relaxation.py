@@ -9,8 +9,8 @@ however far from equilibrium the atoms begin.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -108,8 +108,9 @@ def relax(
     state = _State.at(start, bonds, model, fixed)
     try:
         _descend(state, force_tolerance, max_steps, callback)
-    except KeyboardInterrupt:
-        pass
+    except KeyboardInterrupt:  # perhaps between the positions and their energy
+        state.energy, state.max_force = state.evaluated(state.positions, state.work)
+        return replace(state.result(force_tolerance), converged=False)
     return state.result(force_tolerance)
 
 
@@ -121,10 +122,7 @@ def relax_with_period(
     axis: int = 2,
     strain_tolerance: float = 1e-5,
     max_rounds: int = 12,
-    free: Bools | None = None,
-    force_tolerance: float = 1e-3,
-    max_steps: int = 2000,
-    callback: Callback | None = None,
+    **options: Any,
 ) -> Relaxed:
     """:func:`relax` that also frees the length of one periodic cell vector.
 
@@ -134,12 +132,16 @@ def relax_with_period(
 
     Parameters
     ----------
+    positions, bonds, model
+        As of :func:`relax`.
     axis
         Which cell vector.
     strain_tolerance
         The strain of the cell is found to about this.
     max_rounds
         At most so many relaxations.
+    **options
+        Of :func:`relax`, for each round.
 
     Raises
     ------
@@ -152,34 +154,24 @@ def relax_with_period(
             f"{bonds.pbc.tolist()}: without a period relax() frees the length already."
         )
     along = bonds.cell[axis] / np.linalg.norm(bonds.cell[axis])
-    # Per atom about the bulk's α d², from which two rounds find the right value.
-    stiffness = len(positions) * model.stiffness * (model.length.min() / 2) ** 2
-    strain, last = 0.0, None
-    steps = 0
-    history = []
+    stiffness = len(positions) * model.stiffness  # times 1 Å²: near enough to begin
+    strain = before = np.nan
+    history: list[Array] = []
     for _ in range(max_rounds):
-        done = relax(
-            positions, bonds, model, free=free, force_tolerance=force_tolerance,
-            max_steps=max_steps - steps, callback=callback,
-        )  # fmt: skip
-        steps += done.steps
-        history.append(done.history[:-1])
+        done = relax(positions, bonds, model, **options)
+        history.append(done.history[bool(history) :])
         slope = float(along @ virial(done.positions, bonds, model) @ along)
-        if last is not None and strain != 0:
-            found = (slope - last) / strain
-            stiffness = found if found > 0 else stiffness
-        last, strain = slope, float(np.clip(-slope / stiffness, -0.05, 0.05))
-        finished = abs(strain) <= strain_tolerance
-        if finished or not done.converged:
+        if (slope - before) / strain > 0:
+            stiffness = (slope - before) / strain
+        before, strain = slope, float(np.clip(-slope / stiffness, -0.05, 0.05))
+        if abs(strain) <= strain_tolerance or not done.converged:
             break
         stretch = np.eye(3) + strain * np.outer(along, along)
         positions = done.positions @ stretch
         bonds = bonds.in_cell(bonds.cell @ stretch)
-    return Relaxed(
-        done.positions, done.energy, done.max_force, steps,
-        done.converged and finished,
-        np.concatenate([*history, done.history[-1:]]), bonds.cell,
-    )  # fmt: skip
+    told = np.concatenate(history)
+    converged = done.converged and abs(strain) <= strain_tolerance
+    return replace(done, steps=len(told) - 1, converged=converged, history=told)
 
 
 @dataclass
@@ -280,8 +272,8 @@ def _accept(state: _State, energy: float, force: float, length: float) -> None:
         state.spare.forces.reshape(-1),
     )  # fmt: skip
     state.history.append((state.energy, state.max_force))
-    # References only: an interrupt finds one place or the other, never a mixture.
     state.energy, state.max_force = energy, force
+    # References only: an interrupt finds all atoms before the step or all after it.
     state.positions, state.trial = state.trial, state.positions
     state.work, state.spare = state.spare, state.work
 

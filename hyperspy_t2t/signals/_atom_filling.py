@@ -17,6 +17,7 @@ from hyperspy_t2t.atoms.inside_polygon import Polygons
 from hyperspy_t2t.atoms.site_occupancy import MixedSites, draw_numbers
 from hyperspy_t2t.signals._along_beam import strained_along_beam
 from hyperspy_t2t.signals._atom_blocks import Block
+from hyperspy_t2t.signals._atom_cuts import branched_regions, filled_beside_cuts
 from hyperspy_t2t.signals._atom_faults import placed_beside_faults
 from hyperspy_t2t.signals._atom_options import AtomOptions
 from hyperspy_t2t.signals._atom_regions import MeasuredRegion
@@ -65,15 +66,24 @@ def filled_block(
     measured = block.common or block.leader.field
     # Columns lean in true lengths; the image shows them distorted.
     lean = np.linalg.solve(around.to_true, block.cell.lean)
-    found, report = fill_block(
-        replace(block.cell, lean=lean),
-        {label: block.content[label].fractional for label in block.members},
-        origin=block.origin,
-        polygons=around.polygons,
-        labels=tuple(block.members),
-        common=block.common,
-        fields={label: member.field for label, member in block.members.items()},
-        measured=_measured(measured, around.source),
+    cell = replace(block.cell, lean=lean)
+    content = {label: block.content[label].fractional for label in block.members}
+
+    def fill(polygons: Polygons, common: Any, fields: Any) -> Any:
+        return fill_block(
+            cell,
+            content,
+            origin=block.origin,
+            polygons=polygons,
+            labels=tuple(block.members),
+            common=common,
+            fields=fields,
+            measured=_measured(measured, around.source),
+        )
+
+    branched = branched_regions(block, around.source)
+    found, report = filled_beside_cuts(
+        fill, block, branched, around.source, around.polygons
     )
     regions: dict[int, FilledRegion] = {}
     for label, columns in found.items():

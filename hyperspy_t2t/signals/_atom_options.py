@@ -115,4 +115,6 @@ def _check_number(name: str, value: Any, range_text: str, good: Any) -> None:
         or not np.isfinite(value)
         or not good(value)
     ):
-        raise ValueError(f"Expected {name} as one number {range_text}, got {value!r}.")
+        raise ValueError(
+            f"Expected a {name} {range_text}, as one number, got {value!r}."
+        )

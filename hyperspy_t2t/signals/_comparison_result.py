@@ -13,11 +13,12 @@ from hyperspy_t2t.signals._convert import image_axes, plain_image
 
 FAR = 0.05
 """Error of a column in nm, 0.5 Å, above which it counts as misplaced."""
-_GOOD, _FAIR = 0.02, 0.05
-"""Median errors in nm up to which a model is right, and right with care."""
+_GOOD = 0.02
+"""Median error in nm up to which the model of a region is right."""
 _MOST_MISPLACED = 0.05
-_AT_NOISE = 1.2
-"""chi² up to which a residual counts as noise."""
+"""Share of misplaced columns up to which it is."""
+_ABOVE_NOISE = 0.2
+"""How far chi² may exceed 1 where a residual counts as noise."""
 _RAYLEIGH = float(np.sqrt(2 * np.log(2)))
 """Median length of a vector with normal components of standard deviation 1."""
 
@@ -40,7 +41,7 @@ class ModelComparison:
         (brightness over that of the model at the local gain), ``amplitude_std``,
         ``visible`` (no weak neighbour of bright columns) and ``group`` (columns too
         close for the probe share one, and its error). dx and dy are NaN for columns
-        too faint, or further off than half their distance.
+        not visible, too faint, or further off than half their distance.
     regions
         Arrays with one entry per region: ``label``, ``columns``, ``found`` (shares of
         columns with a position), ``median_error``, ``expected_error`` (by noise alone),
@@ -125,7 +126,7 @@ class ModelComparison:
         """Column errors, residuals and a verdict, in words."""
         read = self.noise["read"]
         lines = [
-            f"{self.verdict}",
+            self.verdict,
             f"- Columns are {self.contrast}, the probe has σ = {self.probe:.4f} nm. "
             f"Noise: {self.noise['gain']:.3g} grey levels per count"
             + (f", read noise {read:.3g}." if np.isfinite(read) else "."),
@@ -152,23 +153,25 @@ class ModelComparison:
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
-        median = self.median_error
-        misplaced = np.average(
-            np.nan_to_num(self.regions["misplaced"], nan=1.0),
-            weights=self.regions["columns"],
-        )
-        if not np.isfinite(median):
+        """In two sentences."""
+        if not np.isfinite(self.median_error):
             return "The model is not seen in the image: no column was found."
-        if median <= _GOOD and misplaced <= _MOST_MISPLACED:
-            word = "fits"
-        elif median <= _FAIR:
-            word = "fits with care"
+        medians = np.nan_to_num(self.regions["median_error"], nan=np.inf)
+        worst = medians.max()
+        misplaced = np.nan_to_num(self.regions["misplaced"], nan=1.0)
+        if worst <= _GOOD and misplaced.max() <= _MOST_MISPLACED:
+            word = "fits the image"
+        elif medians.min() <= _GOOD:
+            word = "fits the image in part"
         else:
-            word = "does not fit"
+            word = "does not fit the image"
+        share = np.average(misplaced, weights=self.regions["columns"])
+        at_noise = self.regions["chi2"] <= 1 + _ABOVE_NOISE
         return (
-            f"The model {word} the image: columns are {10 * median:.3f} Å off "
-            f"(median), {100 * misplaced:.1f} % of them more than 0.5 Å."
+            f"The model {word}: columns are {10 * self.median_error:.3f} Å off "
+            f"(median; {10 * worst:.3f} Å in the worst region), {100 * share:.1f} % of "
+            "them more than 0.5 Å. The residual is at the noise in "
+            f"{at_noise.sum()} of {len(at_noise)} regions."
         )
 
     def plot(self, *, axes: Any = None, stretch: float | None = None) -> Any:
@@ -189,13 +192,12 @@ class ModelComparison:
 
 def _reading(number: dict[str, Any]) -> str:
     """What the three residuals say together."""
-    if number["chi2_fitted"] <= _AT_NOISE:
+    fitted, moved = number["chi2_fitted"] - 1, number["chi2_moved"] - 1
+    if fitted <= _ABOVE_NOISE:
         return ": at the noise"
-    if number["chi2_moved"] <= _AT_NOISE:
-        return ": the positions are what differs"
-    return (
-        ": the image has more than columns of Gaussian shape, or its noise is not white"
-    )
+    if moved < 0.5 * fitted:
+        return ": positions are what differs"
+    return ": more than Gaussian columns and white noise is in the image"
 
 
 def _column_table(found: Comparison) -> dict[str, np.ndarray]:

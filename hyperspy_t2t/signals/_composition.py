@@ -15,6 +15,7 @@ from hyperspy_t2t.composition.alloy import check_fractions
 from hyperspy_t2t.composition.drawing import Arrangement
 from hyperspy_t2t.composition.fractions import z_contrast
 from hyperspy_t2t.composition.region_drawing import (
+    LEAST,
     RegionColumns,
     RegionDrawing,
     WantedFractions,
@@ -30,8 +31,8 @@ _LARGEST = 2048
 """Pixels along a side of the micrograph that is compared, about."""
 _LEAST_COVERED = 0.1
 """Share of the image that maps must cover."""
-
 _ORDER_REACHED = 0.02
+"""Difference from the wanted short-range order that is not worth a warning."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +200,17 @@ class Composition:
                 if self.maps or element in self.of_regions.get(int(region.label), ())
             ]  # fmt: skip
             parts = [part for r in given for part in sublattices(r.sites, [element])]
-            if given and not any(part.elements for part in parts):
+            if not any(part.elements for part in parts) and any(
+                self._mean_of(element, region) > LEAST for region in given
+            ):
                 raise ValueError(no_site(element, {r.phase: r.sites for r in given}))
+
+    def _mean_of(self, element: int, region: RegionColumns) -> float:
+        """Mean fraction of an element in a region, from some of its columns."""
+        some = region.position[:: 1 + len(region.position) // 2000]
+        values = self.fractions_at(some, region.label)[self.elements.index(element)]
+        known = np.isfinite(values)
+        return float(values[known].mean()) if known.any() else 0.0
 
 
 def check_is_composition(composition: Any) -> None:

@@ -58,18 +58,6 @@ class ModelFiles:
         is longer where atoms stand outside. A CIF is periodic in all directions, so
         leave some vacuum in the model. LAMMPS wants a cell that is lower triangular:
         atoms are turned with it. The first line of the file names the ``boundary``.
-
-        Examples
-        --------
-        >>> import tempfile, pathlib, ase.io
-        >>> import hyperspy_t2t.data
-        >>> s = hyperspy_t2t.data.scene("single_crystal", shape=(256, 256), dose=50)
-        >>> strain = s.segment().find_peaks().index_phases(["Si"]).gpa()
-        >>> model = strain.to_atoms(2)
-        >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.extxyz"
-        >>> model.write(path)
-        >>> len(ase.io.read(path)) == model.n_atoms
-        True
         """
         from hyperspy_t2t.atoms.writers import WRITERS
 

@@ -3,10 +3,11 @@
 """Numbers of AtomicModel.quality()."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from hyperspy_t2t.atoms.nearest_bonds import SHELL
 from hyperspy_t2t.physics.bulk_density import Interior, bulk_density, interior_of
 from hyperspy_t2t.physics.first_shell import Shell, first_shells
 from hyperspy_t2t.physics.neighbours import count_and_nearest
@@ -19,6 +20,10 @@ _REACH = 9.0
 """Å around them that are looked at as well."""
 _LAYER = 6.0
 """Å between two layers of atoms along the beam, at most."""
+_FURTHEST = 1.4
+"""Neighbours searched, in bond lengths of the unstrained crystal."""
+_MOST = 32
+"""Neighbours that are told apart."""
 _CUTOFF = 3.0
 """Å searched for neighbours of elements whose coordination is not known."""
 
@@ -93,7 +98,7 @@ def _regions(atoms: _Atoms, filled: np.ndarray, node: Any) -> dict[str, Any]:
         "share": {chemical_symbols[n]: counts[:, n] / n_atoms for n in present},
         "density": np.array([number for number, _ in density]),
         "mass_density": np.array([mass for _, mass in density]),
-        **_neighbours(atoms, filled, interiors, shells),
+        **_neighbours(atoms, filled, interiors, shells, phases),
         **_of_shells(shells, present),
         "n_continued": np.array([int(flag.sum()) for flag in flags]),
         "n_lost": np.array([int(phase.get("n_lost", -1)) for phase in phases]),
@@ -135,19 +140,57 @@ def _shells(atoms: _Atoms, k: int, interior: Interior, phase: dict) -> dict[int,
     half = max(4.0, min(half, depth)) if depth > 4 else np.inf
     away = np.abs(_along_beam(atoms, k) - centre).max(axis=1)
     near = np.flatnonzero(away < half + _REACH)
-    coordination = phase.get("coordination")
-    if coordination is not None and np.ndim(coordination) == 0:
-        coordination = int(coordination) or None
-    else:
-        coordination = None
+    usual = {n: found.usual for n, found in _sites(phase).items()}
     return first_shells(
         atoms.positions[rows][near],
         atoms.numbers[rows][near],
         atoms.cell,
         atoms.pbc & [False, False, True],
         inside=away[near] < half,
-        coordination=coordination,
+        coordination={n: min(k) for n, k in usual.items() if len(k) == 1},
     )
+
+
+class _Expected(NamedTuple):
+    """What an atom of an element should have around it."""
+
+    usual: frozenset[int]
+    """Numbers of neighbours."""
+    cutoff: float
+    """Å up to which there are neighbours."""
+    within: float
+    """In distances of the nearest, up to which they count."""
+
+
+def _sites(phase: dict) -> dict[int, _Expected]:
+    """By atomic number, from the sites of the crystal, if the metadata have them."""
+    numbers = phase.get("site_numbers")
+    if numbers is None:
+        return {}
+    numbers = np.asarray(numbers, int).reshape(len(numbers), -1)
+    coordination, length = (
+        np.ravel(phase[name]) for name in ("coordination", "bond_length")
+    )
+    return {
+        int(number): _Expected(
+            frozenset(coordination[mine].astype(int).tolist()),
+            _FURTHEST * float(length[mine].max()),
+            SHELL,
+        )
+        for number in np.unique(numbers[numbers > 0])
+        if (mine := (numbers == number).any(axis=1)).any()
+    }
+
+
+def _expected(shell: dict[int, Shell], phase: dict, number: int) -> _Expected:
+    """Of an element of a region: by its crystal's sites, or else by its shell."""
+    known = _sites(phase).get(number)
+    if known is not None:
+        return known
+    if number in shell:
+        found = shell[number]
+        return _Expected(frozenset([found.coordination]), found.cutoff, np.inf)
+    return _Expected(frozenset(), _CUTOFF, np.inf)
 
 
 def _neighbours(
@@ -155,14 +198,21 @@ def _neighbours(
     filled: np.ndarray,
     interiors: list[Interior],
     shells: list[dict[int, Shell]],
+    phases: list[dict],
 ) -> dict[str, np.ndarray]:
     """Distances and coordination of all atoms, by region."""
     present, element = np.unique(atoms.numbers, return_inverse=True)
     sizes = np.diff(atoms.offsets)[filled]
     species = element + len(present) * np.repeat(np.arange(len(filled)), sizes)
-    known = [[shell.get(int(n)) for n in present] for shell in shells]
-    cutoff = np.array([s.cutoff if s else _CUTOFF for row in known for s in row])
-    expected = np.array([s.coordination if s else -1 for row in known for s in row])
+    expected = [
+        _expected(shell, phase, int(number))
+        for shell, phase in zip(shells, phases, strict=True)
+        for number in present
+    ]
+    cutoff = np.array([one.cutoff for one in expected])
+    usual = np.zeros((len(expected), _MOST), bool)
+    for row, one in zip(usual, expected, strict=True):
+        row[[k for k in one.usual if k < _MOST]] = True
     result = {
         name: np.full(len(filled), np.nan)
         for name in ("shortest", "typical", "coordinated", "coordinated_inside")
@@ -175,8 +225,9 @@ def _neighbours(
         atoms.pbc,
         np.broadcast_to(cutoff[:, None], (len(cutoff),) * 2),
         species=species,
+        within=np.array([one.within for one in expected]),
     )
-    right = count == expected[species]
+    right = usual[species, np.minimum(count, _MOST - 1)]
     for place, (k, interior) in enumerate(zip(filled, interiors, strict=True)):
         rows = atoms.rows(k)
         result["shortest"][place] = nearest[rows].min()

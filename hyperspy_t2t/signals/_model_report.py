@@ -37,8 +37,10 @@ class ModelReport:
         where a region is nowhere wider than 2 nm, or is cut along the beam.
 
         Coordination is that up to the first large gap between the distances of an
-        element's neighbours, deep inside of the region, unless the metadata say how
-        many there are; sites of one element with different surroundings count as one.
+        element's neighbours, deep inside of the region. Atoms that have it are those
+        with as many neighbours as a site of their element in the crystal of the region,
+        up to 1.2 times their nearest one; where the metadata do not tell the sites, as
+        the coordination found.
         Inside are atoms further than 6 Å from the border of their region and from
         surfaces.
 

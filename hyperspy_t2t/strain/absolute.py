@@ -15,6 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
+_MOST_PARTS = 24
+_WHOLE = 0.1
+"""How far from whole numbers the orders may be, in units of the fraction."""
 
 
 class LatticeCell(NamedTuple):
@@ -44,9 +47,17 @@ def fitted_pair(g_vectors: Array) -> Array:
 def lattice_orders(g_vectors: Array) -> Array:
     """Each g in units of the first two, shape (n, 2).
 
-    To quarters: the first two may span a sublattice of all.
+    As fractions with the smallest common denominator that fits all: the first two may
+    span a sublattice of all.
     """
-    return np.rint(4 * g_vectors @ np.linalg.inv(g_vectors[:2])) / 4
+    orders = g_vectors @ np.linalg.inv(g_vectors[:2])
+    away = []
+    for parts in range(1, _MOST_PARTS + 1):
+        away.append(np.abs(parts * orders - np.rint(parts * orders)).max())
+        if away[-1] < _WHOLE:
+            break
+    parts = 1 + int(np.argmin(away))
+    return np.rint(parts * orders) / parts
 
 
 def stretch_between(first: Array, second: Array) -> Array:

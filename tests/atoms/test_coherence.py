@@ -56,15 +56,18 @@ def test_coherent_film_under_noise_and_strain(lattice, angle):
 
 
 @pytest.mark.parametrize("lattice", LATTICES)
-@pytest.mark.parametrize(("strain", "length"), [(0.01, 60.0), (0.04, 15.0)])
+@pytest.mark.parametrize(
+    ("strain", "length"), [(0.01, 60.0), (0.04, 15.0), (0.02, 10.0)]
+)
 def test_relaxed_film_slides(lattice, strain, length):
     points = line(length, 0.4)
     first = strain * points + noise(points.shape, 3)
     second = noise(points.shape, 4)
     found = border_offsets(points, first, second, lattice @ turned(0.4).T)
     assert not found.coherent
-    assert found.mismatch == pytest.approx(strain, abs=1.5e-3)
-    assert np.isnan(found.rigid).all()
+    assert found.mismatch == pytest.approx(strain, abs=2.5e-3)
+    if strain * length > 0.5:
+        assert np.isnan(found.rigid).all()
     swapped = border_offsets(points, second, first, lattice @ turned(0.4).T)
     assert swapped.mismatch == pytest.approx(-found.mismatch)
 
@@ -123,6 +126,12 @@ def test_misfit_dislocation_does_not_part_a_long_border():
     first = step * (SI_110[0] + SI_110[1]) + noise(points.shape, 9)
     found = border_offsets(points, first, 0 * points, SI_110)
     assert found.coherent
+
+
+def test_drift_of_a_long_border_is_no_mismatch():
+    points = line(80.0)
+    first = 1e-3 * (points - points.mean(axis=0)) + noise(points.shape, 10)
+    assert border_offsets(points, first, 0 * first, SI_110).coherent
 
 
 def test_short_borders_and_none():

@@ -74,7 +74,7 @@ def test_groups_stay_small_where_nothing_is_resolved():
 @pytest.mark.parametrize("gain", [1.0, 7.0])
 def test_standard_error_is_cramer_rao(gain):
     """Without background the bound is σ/√N, for N counts of a column."""
-    xy = dumbbells(0.2)
+    xy = dumbbells(0.2)[:36]
     counts = 4000.0
     expected_error = PROBE / np.sqrt(counts)
     area = np.prod(GRID.pixel_size)
@@ -95,10 +95,27 @@ def test_standard_error_is_cramer_rao(gain):
     assert abs(np.mean(errors)) < 4 * expected_error / np.sqrt(np.size(errors))
 
 
+def test_standard_error_beside_a_neighbour():
+    """Columns 2.4 σ apart: scatter of many fits against what each fit says."""
+    xy = dumbbells(0.12)
+    area = np.prod(GRID.pixel_size)
+    mean = linear_image(xy, np.full(len(xy), 6000 * area), GRID, PROBE)
+    weight = 1 / np.maximum(mean, 0.05)
+    rng = np.random.default_rng(6)
+    errors, stds = [], []
+    for _ in range(8):
+        image = rng.poisson(mean).astype(float)
+        _, found = fitted(image, xy, weight=weight, start=np.full(len(xy), 6000 * area))
+        errors.append(found.shift)
+        stds.append(found.shift_std)
+    ratio = np.std(errors, axis=(0, 1)) / np.median(stds, axis=(0, 1))
+    np.testing.assert_allclose(ratio, 1, atol=0.12)
+
+
 def test_what_is_not_imaged_is_not_found():
     xy = dumbbells(0.2)
     present = np.arange(len(xy)) != 14
     image = linear_image(xy[present], np.full(len(xy) - 1, 50.0), GRID, PROBE)
     noise = np.random.default_rng(0).normal(0, 30, image.shape)
     _, found = fitted(image + noise, xy, weight=np.full(image.shape, 1 / 30**2))
-    assert found.measured.tolist() == present.tolist()
+    assert found.measured(PROBE).tolist() == present.tolist()

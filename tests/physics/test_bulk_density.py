@@ -101,7 +101,7 @@ def test_coordination_that_is_known():
     iron = bulk("Fe").repeat((4, 4, 4))
     given = iron.positions, iron.numbers, iron.cell[:], iron.pbc
     assert first_shells(*given)[26].coordination == 14  # 8 and 6 slightly further
-    shell = first_shells(*given, coordination=8)[26]
+    shell = first_shells(*given, coordination={26: 8})[26]
     assert shell.coordination == 8 and 2.48 < shell.cutoff < 2.87
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hyperspy_t2t.physics.neighbours import (
     coordination,
+    count_and_nearest,
     nearest_distance,
     neighbour_pairs,
     neighbour_table,
@@ -149,6 +150,17 @@ def test_cutoff_of_each_pair_of_species():
     np.testing.assert_array_equal(count, kept.sum(axis=1))
     np.testing.assert_array_equal(every[kept], index[index >= 0])
     assert not ((species[:, None] == 1) & (species[index] == 1) & (index >= 0)).any()
+
+
+def test_count_of_those_hardly_further_than_the_nearest():
+    line = np.array([[0.0, 0, 0], [1, 0, 0], [2.1, 0, 0], [4.5, 0, 0]])
+    count, nearest = count_and_nearest(line, NOWHERE, (0, 0, 0), 10, within=1.2)
+    assert count.tolist() == [1, 2, 1, 1] and nearest.tolist() == [1, 1, 1.1, 2.4]
+    count, _ = count_and_nearest(
+        line, NOWHERE, (0, 0, 0), np.full((2, 2), 10), species=[0, 0, 0, 1],
+        within=[1.2, np.inf],
+    )  # fmt: skip
+    assert count.tolist() == [1, 2, 1, 3]
 
 
 def test_no_atoms_and_one():

@@ -261,6 +261,19 @@ def test_density_and_coordination_see_what_is_wrong():
     assert model_of(doubled, cell).quality()["regions"]["shortest"][0] == 0.5
 
 
+@pytest.mark.parametrize(("number", "share"), [(4, 1), (3, 0)])
+def test_coordination_of_the_sites_of_the_crystal(number, share):
+    bond = A * np.sqrt(3) / 4
+    sites = {
+        "site_numbers": np.array([[14, 0], [14, 32]]),
+        "coordination": np.array([number, number]),
+        "bond_length": np.array([bond, bond]),
+    }
+    phases = {"region_3": sites, "region_7": sites}
+    found = model_of(*silicon(), phases=phases).quality()["regions"]
+    assert (found["coordinated_inside"] == share).all()
+
+
 def test_report_says_what_is_recorded():
     true = np.diag([0.95, 1.02])
     angle = np.array([[1, 0.01], [0.01, 1]])

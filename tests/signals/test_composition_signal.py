@@ -2,19 +2,26 @@
 # License v3.0 or later; see LICENSE.
 """What a user says of the composition, and what becomes of it."""
 
+import re
+import runpy
+import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import hyperspy.api as hs
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
 from scipy.stats import chi2
 
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.composition.region_drawing import RegionColumns
+from hyperspy_t2t.data.synthetic import Region, synthetic_micrograph
 from hyperspy_t2t.signals._composition import Composition
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "eels_composition.py"
 GRID = ImageGrid((300, 400), (0.1, 0.1))
 """Of the micrograph: 40 nm wide and 30 nm high."""
 
@@ -285,6 +292,104 @@ def test_labels_and_elements_that_are_not_there():
         Composition.of({7: {"Si": 1.0}}, source=source()).draw(regions, seed=0)
     with pytest.raises(ValueError, match="got As: Si diamond has sites of Si"):
         Composition.of({1: {"As": 1.0}}, source=source()).draw(regions, seed=0)
+
+
+def test_three_on_three_and_five_on_five_in_the_model_of_an_image():
+    """Every nearest neighbour of a group III atom is one of group V."""
+    grown = Region("GaAs zincblende", (1, 1, 0), 0.2)
+    image = synthetic_micrograph(
+        [grown], shape=(200, 220), pixel_size=(0.035, 0.03), dose=2000, seed=1
+    )
+    indexed = image.segment().find_peaks().index_phases("GaAs zincblende")
+    indium = 0.5 * np.linspace(0, 0.5, 20)[:, None] * np.ones((20, 20))
+    values = {
+        "In": indium, "Ga": 0.5 - indium,
+        "As": np.full((20, 20), 0.4), "Sb": np.full((20, 20), 0.1),
+    }  # fmt: skip
+    maps = {e: fraction_map(v, scale=(0.4, 0.4)) for e, v in values.items()}
+    model = indexed.gpa().to_atoms(4, composition=maps, arrangement="columns")
+    assert set(model.formula()) == set(values)
+    node = model.metadata.AtomicModel.composition
+    assert np.abs(node.drawn - node.wanted).max() * model.n_atoms < 1
+    three = np.isin(model.numbers, [31, 49])
+    nearest = cKDTree(model.positions).query(model.positions, k=2)[1][:, 1]
+    assert np.mean(three != three[nearest]) == 1
+    # Each column holds its own fraction of In or of Sb, to one atom.
+    column = model.column("column").astype(int)
+    size, of_sb = np.bincount(column), np.bincount(column, model.numbers == 51)
+    five = np.bincount(column, ~three) == size
+    assert np.abs(of_sb[five] - 0.2 * size[five]).max() < 1
+
+
+def test_traces_of_an_element_without_a_site_are_left_out():
+    maps = silicon_germanium(0.98 * RAMP)
+    maps["Si"].data = 0.98 * (1 - RAMP)
+    for oxygen, refused in ((0.015, False), (0.2, True)):
+        maps["O"] = fraction_map(np.full(RAMP.shape, oxygen))
+        maps["Si"].data = 1 - maps["Ge"].data - oxygen
+        maps["Si"].data[:, -20:], maps["Ge"].data[:, -20:] = 0.5 - oxygen, 0.5
+        composition = Composition.of(maps, source=source())
+        if refused:
+            with pytest.raises(ValueError, match="got O: Si diamond has sites of Si"):
+                composition.draw([region()], seed=0)
+        else:
+            _, report = composition.draw([region()], seed=0)
+            assert report["left_out"][0] == pytest.approx(oxygen, abs=0.001)
+
+
+def test_the_eels_example_finds_what_it_simulated(tmp_path, monkeypatch, capsys):
+    report = run_example(tmp_path, monkeypatch, capsys)
+    assert "simulated" in report
+    difference, scatter = re.search(
+        r"difference ([+-][\d.]+), scatter ([\d.]+)", report
+    ).groups()
+    assert abs(float(difference)) < 2e-3 and 0.6 < float(scatter) < 1.3
+    maps = {e: hs.load(tmp_path / f"fraction_{e}.hspy") for e in ("Si", "Ge")}
+    np.testing.assert_allclose(maps["Si"].data + maps["Ge"].data, 1)
+    grid = ImageGrid((240, 160), (0.08, 0.08))
+    image = SimpleNamespace(image=np.zeros(grid.shape), labels=None, grid=grid)
+    columns = region()
+    columns.position[:] *= 12 / 39
+    composition = Composition.of(maps, source=image)
+    _, drawn = composition.draw([columns], seed=0)
+    assert np.abs(drawn["drawn"] - drawn["wanted"]).max() < 1 / columns.counts.sum()
+    assert 0 < drawn["std"].max() < 1e-3
+
+
+@pytest.mark.realdata
+def test_real_spectrum_images_have_the_stoichiometry_of_their_oxides(
+    real_data, tmp_path, monkeypatch, capsys
+):
+    """SrTiO3 around a layer without Ti, and LSMO: three O for each Ti or Mn.
+
+    Hydrogenic cross-sections of L edges of 3d metals are up to 40 % off.
+    """
+    folder = real_data / "eels_eds"
+    run_example(
+        tmp_path, monkeypatch, capsys, folder / "LaSTO_06_SI-EELS.dm3",
+        "--elements", "Ti", "O", "--range", "380", "820", "--pixel", "0.4",
+    )  # fmt: skip
+    titanium = hs.load(tmp_path / "fraction_Ti.hspy").data
+    assert titanium[:12].mean() == pytest.approx(0.25, abs=0.09)
+    assert titanium[17:29].mean(axis=1).min() < 0.05
+    line = [folder / "LSMO_linescan.hspy", "--elements", "Mn", "O"]
+    run_example(tmp_path, monkeypatch, capsys, *line)
+    without = hs.load(tmp_path / "fraction_Mn.hspy").data.mean()
+    low = folder / "LSMO_linescan_low_loss.hspy"
+    run_example(tmp_path, monkeypatch, capsys, *line, "--low-loss", low)
+    corrected = hs.load(tmp_path / "fraction_Mn.hspy").data.mean()
+    assert abs(corrected - 0.25) < abs(without - 0.25)
+    assert corrected == pytest.approx(0.25, abs=0.06)
+
+
+def run_example(folder, monkeypatch, capsys, *arguments):
+    """What the example prints."""
+    words = ["eels_composition.py", *map(str, arguments), "--output", str(folder)]
+    monkeypatch.setattr(sys, "argv", words)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
+    return capsys.readouterr().out
 
 
 def test_maps_that_do_not_fit():

@@ -212,7 +212,8 @@ def test_the_atoms_of_an_absolute_map_are_those_of_the_map(distorted) -> None:
     given = {"thickness": 0.4, "calibration": "reference"}
     one = strain.to_atoms(**given)
     two = strain.absolute().to_atoms(**given)
-    assert len(two.table) == pytest.approx(len(one.table), rel=0.01)
+    # Against its own bulk each region is a block: cells that overlap are left out.
+    assert len(two.table) == pytest.approx(len(one.table), rel=0.03)
     distance, _ = cKDTree(one.table[:, :2]).query(two.table[:, :2])
     assert np.quantile(distance, 0.98) < 0.1  # in Å
 

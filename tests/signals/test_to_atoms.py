@@ -169,10 +169,11 @@ BAD = {
         "(?s)sum.*1.*0.8",
     ),
     "fractions below zero": (
-        {"composition": {1: {"Si": 1.5, "Ge": -0.5}, 2: {"Si": 1.0}}}, "-0.5",
+        {"composition": {1: {"Si": 1.5, "Ge": -0.5}, 2: {"Si": 1.0}}},
+        "from 0 to 1",
     ),
     "fractions NaN": (
-        {"composition": {1: {"Si": np.nan, "Ge": 0.5}, 2: {"Si": 1.0}}}, "nan",
+        {"composition": {1: {"Si": np.nan, "Ge": 0.5}, 2: {"Si": 1.0}}}, "(?i)nan",
     ),
     "unknown element": ({"composition": {1: {"Sj": 1.0}}}, "Sj"),
     "region without atoms": ({"composition": {7: {"Si": 1.0}}}, "7"),

@@ -1,0 +1,218 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Columns along the cuts of a displacement with dislocations."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from dataclasses import fields as table_fields
+
+import numpy as np
+
+from hyperspy_t2t.atoms.columns import Columns
+from hyperspy_t2t.atoms.dislocation_cuts import Branches, branches
+from hyperspy_t2t.atoms.filling import FillReport
+from hyperspy_t2t.atoms.inside_polygon import Polygons
+from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.signals._atom_blocks import Block
+from hyperspy_t2t.signals._measured_strain import coarse_labels
+from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.signals._strain_fields import field_of, field_of_region
+from hyperspy_t2t.strain.maps import LatticeField
+
+Found = tuple[dict[int, Columns], FillReport]
+Fill = Callable[[Polygons, LatticeField | None, Mapping[int, LatticeField]], Found]
+
+
+@dataclass(frozen=True)
+class Branched:
+    """Branches of the displacement of a stored domain.
+
+    Parameters
+    ----------
+    branches
+        The kernel's.
+    domain
+        The stored domain with the displacement of the other branch.
+    in_plane
+        Lattice vectors (rows) in nm, shape (2, 2).
+    """
+
+    branches: Branches
+    domain: dict
+    in_plane: np.ndarray
+
+    def other_at(self, positions: np.ndarray) -> np.ndarray:
+        """Lattice vectors in nm that the other branch has more, (n, 2) → (n, 2)."""
+        return self.branches.turns_at(positions) @ self.in_plane
+
+
+def branched_regions(block: Block, source: Source) -> dict[int, Branched]:
+    """Branches of those regions of a block whose displacement has cuts."""
+    groups: dict[int, list[int]] = {}
+    for label in block.members:
+        first = label if block.common is None else block.leader.label
+        groups.setdefault(first, []).append(label)
+    result: dict[int, Branched] = {}
+    for first, labels in groups.items():
+        found = _branched(block.members[first].domain, block, labels, source)
+        if found is not None:
+            result |= dict.fromkeys(labels, found)
+    return result
+
+
+def _branched(
+    domain: dict, block: Block, labels: list[int], source: Source
+) -> Branched | None:
+    """Branches of one stored domain."""
+    grid = ImageGrid.from_dict(domain["grid"])
+    u, in_plane = np.asarray(domain["displacement"]), block.cell.in_plane
+    inside = np.isin(coarse_labels(source, grid), labels)
+    strong = np.asarray(domain["amplitude"]) > float(domain["faintest"])
+    gradient = np.asarray(domain["gradient"])
+    found = branches(u, gradient, in_plane, inside, strong, grid)
+    if found is None:
+        return None
+    other = u + np.einsum("iyx,ij->jyx", found.turns, in_plane)
+    return Branched(found, {**domain, "displacement": other}, in_plane)
+
+
+def filled_beside_cuts(
+    fill: Fill,
+    block: Block,
+    branched: Mapping[int, Branched],
+    source: Source,
+    polygons: Polygons,
+) -> Found:
+    """Columns of a block, placed near cuts by the branch that is smooth there.
+
+    Parameters
+    ----------
+    fill
+        Fills regions with these outlines, a common field and one of each region.
+    block, branched
+        What to fill, and the branches of its regions that have cuts.
+    source, polygons
+        The micrograph and the outlines of all regions.
+
+    Returns
+    -------
+    columns, report
+        As of :func:`~hyperspy_t2t.atoms.filling.fill_block`. References and nodes are
+        those of the stored branch: where a cut opens the undeformed lattice a node may
+        be there twice, on either side.
+    """
+    fields = {label: member.field for label, member in block.members.items()}
+    if not branched:
+        return fill(polygons, block.common, fields)
+    reach = 0.5 * min(np.linalg.norm(block.cell.in_plane, axis=1))
+    stored = fill(
+        PartOfPolygons.cut_from(polygons, branched, -1, reach), block.common, fields
+    )
+    others = {
+        label: field_of_region(one.domain, source, label)
+        for label, one in branched.items()
+    }
+    common = None
+    if block.common is not None:
+        common = field_of(branched[block.leader.label].domain)
+    other = fill(
+        PartOfPolygons.cut_from(polygons, branched, 1, reach), common, fields | others
+    )
+    columns = dict(stored[0])
+    for label, one in branched.items():
+        columns[label] = _merged(columns[label], other[0][label], one, reach)
+    return columns, _one_report(columns, stored[1], other[1])
+
+
+@dataclass(frozen=True)
+class PartOfPolygons(Polygons):
+    """Outlines of regions of which only that part counts that one branch fills.
+
+    Parameters
+    ----------
+    branched
+        Branches by label; a region without is filled by the stored displacement.
+    side
+        −1 for the stored branch, 1 for the other.
+    reach
+        In nm, by which the parts of both overlap.
+    """
+
+    branched: Mapping[int, Branched]
+    side: int
+    reach: float
+
+    @classmethod
+    def cut_from(
+        cls, whole: Polygons, branched: Mapping[int, Branched], side: int, reach: float
+    ) -> "PartOfPolygons":
+        """The part of one branch."""
+        own = {
+            field.name: getattr(whole, field.name) for field in table_fields(Polygons)
+        }
+        return cls(**own, branched=branched, side=side, reach=reach)
+
+    def region_at(self, points: np.ndarray) -> np.ndarray:
+        """Label of the region whose part holds each point, 0 for none."""
+        found = super().region_at(points)
+        if self.side > 0:
+            found[~np.isin(found, list(self.branched))] = 0
+        for label, one in self.branched.items():
+            rows = np.flatnonzero(found == label)
+            liked = self.side * one.branches.preference(points[rows])
+            found[rows[liked <= -self.reach]] = 0
+        return found
+
+
+def _merged(stored: Columns, other: Columns, one: Branched, reach: float) -> Columns:
+    """Columns of nodes where each branch is better, both in the stored one's terms.
+
+    Where the branches meet a node may seem to lie a hair on either side: of two that
+    are one the stored branch's is taken.
+    """
+    from scipy.spatial import cKDTree
+
+    kept = one.branches.preference(middle_of_nodes(stored)) <= 0
+    stored = stored[np.repeat(kept, _sites(stored))]
+    middle = middle_of_nodes(other)
+    liked = one.branches.preference(middle)
+    if len(stored):
+        apart, _ = cKDTree(middle_of_nodes(stored)).query(middle)
+    else:
+        apart = np.full(len(middle), np.inf)
+    kept = (liked > -reach) & ((apart > reach) | (liked > reach))
+    other = other[np.repeat(kept, _sites(other))]
+    turns = np.repeat(one.branches.turns_at(middle[kept]), _sites(other), axis=0)
+    other = replace(
+        other,
+        reference=other.reference - turns @ one.in_plane,
+        node=other.node - turns,
+    )
+    joined = {
+        field.name: np.concatenate(
+            [getattr(part, field.name) for part in (stored, other)]
+        )
+        for field in table_fields(Columns)[:-1]
+    }
+    return Columns(**joined, period=stored.period)
+
+
+def _sites(columns: Columns) -> int:
+    """Number of columns of a node."""
+    return int(columns.site.max(initial=0)) + 1
+
+
+def middle_of_nodes(columns: Columns) -> np.ndarray:
+    """Mean (x, y) in nm of the columns of each node, which follow each other."""
+    return columns.position.reshape(-1, _sites(columns), 2).mean(axis=1)
+
+
+def _one_report(
+    columns: Mapping[int, Columns], first: FillReport, second: FillReport
+) -> FillReport:
+    return FillReport(
+        {k: first.lost[k] + second.lost[k] for k in first.lost},
+        {k: int(one.continued.sum()) for k, one in columns.items()},
+        first.contested + second.contested,
+        first.given + second.given,
+    )
