@@ -423,7 +423,6 @@ def show_tetragonal(size: int) -> None:
     for phase, zone_axis in (
         ("PbTiO3 tetragonal", (1, 0, 0)),
         ("BaTiO3 tetragonal", (1, 0, 0)),
-        ("TiO2 anatase", (1, 0, 0)),
     ):
         crystal = library_phase(phase)
         signal = layers(

@@ -5,8 +5,8 @@
 python benchmarks/mechanics.py [--atoms 1e4 1e5 1e6] [--tolerance 1e-3]
 
 The alloy is Si0.3Ge0.7 on the lattice of Ge, periodic. Seconds of the processors and,
-in brackets, on the clock; NUMBA_NUM_THREADS sets the number of threads. On a machine that
-has more to do than processors, threads wait for each other, which counts as work.
+in brackets, on the clock; NUMBA_NUM_THREADS sets the number of threads. Where the
+machine has other work, threads wait for each other, which counts as work.
 """
 
 import argparse

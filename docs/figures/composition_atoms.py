@@ -57,4 +57,5 @@ axes[2].errorbar(
 lines = composition["Ge"].axes_manager.signal_axes[1].axis
 axes[2].plot(lines, coarse.mean(axis=1), label="map")
 axes[2].set(xlabel="y (nm)", ylabel="fraction of Ge", title="Layer by layer")
-axes[2].legend(loc="center", framealpha=1)
+axes[2].set(ylim=(0.55, 1))
+axes[2].legend(loc="lower center")

@@ -5,7 +5,7 @@ import numpy as np
 
 from hyperspy_t2t.data import scene
 
-image = scene("quantum_well", dose=2000.0, seed=1)
+image = scene("quantum_well", shape=(640, 640), dose=2000.0, seed=1)
 composition = {}
 for element, values in image.metadata.Truth.composition.as_dictionary().items():
     composition[element] = image._deepcopy_with_new_data(np.asarray(values))
@@ -13,21 +13,26 @@ model = (
     image.segment()
     .find_peaks()
     .index_phases(["Ge"])
-    .gpa(reference=hs.roi.RectangularROI(0, 14.5, 20, 20))
+    .gpa(reference=hs.roi.RectangularROI(0, 9, 12.8, 12.8))
     .to_atoms(thickness=10, composition=composition)
 )
-positions = 0.1 * model.positions
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained")
-box = image.isig[8.0:11.0, 12.0:15.0]
-drawing.image(left, box)
-near = np.unique(positions[:, :2].round(4), axis=0)
-left.scatter(*near.T, s=40, facecolors="none", edgecolors=drawing.COLOUR)
-left.set_title("Columns of the model over the image")
-for number, symbol, colour in ((14, "Si", "tab:blue"), (32, "Ge", "tab:orange")):
-    kept = (model.numbers == number) & (abs(positions[:, 0] - 10) < 0.3)
-    right.scatter(*positions[kept][:, [2, 1]].T, s=3, color=colour, label=symbol)
-right.set(
-    xlabel="z along the beam (nm)", ylabel="y (nm)", aspect="equal", ylim=(16, 5),
-    title="Atoms from the side: the well is richer in Ge",
-)  # fmt: skip
-right.legend(markerscale=4, loc="upper right")
+ids, first, column, size = np.unique(
+    model.column_ids, return_index=True, return_inverse=True, return_counts=True
+)
+germanium = np.bincount(column, model.numbers == 32) / size
+# The model has true lengths, the image those of its pixels.
+correction = np.asarray(model.metadata.AtomicModel.image_correction)
+places = 0.1 * model.positions[first, :2] @ np.linalg.inv(correction).T
+
+figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained")
+left, middle, right = axes
+drawing.image(left, image)
+scale = {"c": germanium, "vmin": 0.5, "vmax": 1, "cmap": "viridis"}
+drawn = left.scatter(*places.T, s=1.5, linewidths=0, **scale)
+figure.colorbar(drawn, ax=left, label="fraction of Ge", location="bottom", shrink=0.7)
+left.set_title("Every column")
+drawing.image(middle, image)
+middle.scatter(*places.T, s=50, facecolors="none", edgecolors=drawing.COLOUR)
+middle.set(xlim=(5, 7.5), ylim=(9.5, 7), title="Enlarged, at the lower interface")
+model.select(x=(50, 56)).plot(axis="x", ax=right, s=6)
+right.set(title="From the side: a slice of 0.6 nm", xlabel="z along the beam (nm)")

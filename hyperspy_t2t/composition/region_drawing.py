@@ -149,7 +149,7 @@ def draw_region(
             column = np.repeat(np.arange(len(rows)), counts)
             numbers, reached = ordered(
                 numbers, positions[atom_rows], share, column, part.elements,
-                order=order, period=period, seed=seed + index,
+                order=order, period=period, seed=seed + 500 + index,
                 within_columns=arrangement == "columns",
             )  # fmt: skip
             result.order.append(reached)

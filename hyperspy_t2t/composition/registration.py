@@ -161,7 +161,13 @@ def _best_place(
     from scipy.ndimage import label
 
     known = np.isfinite(correlation)
-    values = np.where(known, correlation, -1.0)
+    if not known.any():
+        raise NoMatchError(
+            "Expected two images with contrast that overlap by "
+            f"{100 * _LEAST_OVERLAP:.0f} % of the smaller one, got a uniform one or "
+            "hardly a known pixel. Give the maps their place by their axes."
+        )
+    values = np.where(known, correlation, -2.0)
     median = np.median(correlation[known])
     sigma = 1.4826 * np.median(np.abs(correlation[known] - median)) + 1e-12
     y, x = np.ogrid[: values.shape[0], : values.shape[1]]
@@ -297,8 +303,10 @@ def masked_correlation(fixed: Array, moving: Array) -> tuple[Array, Array]:
 
     def parts(image: Array) -> tuple[Array, Array, Array]:
         known = np.isfinite(image)
-        filled = np.where(known, image - image[known].mean(), 0.0)
-        filled /= filled.std() or 1.0
+        mean = image[known].mean() if known.any() else 0.0
+        filled = np.where(known, image - mean, 0.0)
+        spread = filled.std()
+        filled *= 1 / spread if spread > 1e-9 * abs(mean) else 0.0  # rounding
         return transform(known.astype(float)), transform(filled), transform(filled**2)
 
     mask, first, first2 = parts(fixed)

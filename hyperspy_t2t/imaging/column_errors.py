@@ -38,15 +38,6 @@ _SINGULAR = 1e-6
 _DONE = 1e-3
 """Steps below this in units of σ end the sweeps."""
 FAINT = 4.0
-"""σ over the standard error of a position below which that is not measured: about the
-brightness over its own. A fit that looks around finds 3 in noise alone."""
-_OVERLAP = 4.0
-"""Columns nearer than this in units of σ know of each other's errors."""
-_SINGULAR = 1e-6
-"""Least determinant of a normal matrix with ones on its diagonal."""
-_DONE = 1e-3
-"""Steps below this in units of σ end the sweeps."""
-FAINT = 4.0
 """Brightness over its standard error below which a position is not measured.
 A fit that looks for a column around its place finds 3 in noise alone."""
 
@@ -318,7 +309,7 @@ def _sweep(
         _profile(own, part, shift, box, sy, sx, profile)
         matrix, right = _normal(rest, weight, box, profile, before)
         inverse = _inverse(matrix)
-        step = inverse @ right
+        step = np.ascontiguousarray(inverse) @ right
         far = max(abs(step[1]) / sy, abs(step[2]) / sx)
         shrink = min(1.0, _STEP / far) if far > 0 else 1.0
         total += (shrink * far) ** 2
@@ -403,15 +394,18 @@ def _standard_errors(
         members = slice(offsets[g], offsets[g + 1])
         box = _frame(places[members], state[g, 1:], weight.shape, sy, sx)
         slope = _derivatives(g, box, places, shares, offsets, state, sy, sx)
-        left = own[g].copy()
+        known = np.zeros((3, 3))
         for k in neighbour[starts[g] : starts[g + 1]]:
             other = _derivatives(k, box, places, shares, offsets, state, sy, sx)
             between = _shared(weight, box, slope, other)
             turned = np.ascontiguousarray(between.T)
-            left -= between @ np.ascontiguousarray(inverse[k]) @ turned
-        spread = np.diag(_inverse(left))
-        if spread.min() > 0:
-            std[g] = np.sqrt(spread)
+            known += between @ np.ascontiguousarray(inverse[k]) @ turned
+        # Neighbours that share much are counted twice: then by half, or not at all.
+        for part in (1.0, 0.5, 0.0):
+            spread = np.diag(_inverse(own[g] - part * known))
+            if spread.min() > 0:
+                std[g] = np.sqrt(spread)
+                break
     return std
 
 

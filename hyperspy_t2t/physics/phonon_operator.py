@@ -6,37 +6,41 @@ All that recursions on the matrix D need is one step,
 
 u ← scale (D v) + shift v − back u,
 
-with its inner products v·u and u·u, which are summed in double precision while u is at
-hand. A block is (n, 3, w): the w vectors of an atom lie side by side, so that each
-3 × 3 block of D is read once for all of them. One row of a tetrahedral crystal has 17
-blocks; in single precision they are 0.7 kB.
+with its inner products v·u and u·u. A block is (n, 3, w): the w vectors of an atom lie
+side by side, so that each 3 × 3 block of D is read once for all of them. An atom of a
+tetrahedral crystal has 17 of these; in single precision they are 0.7 kB.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numba
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import bsr_array
 
+if TYPE_CHECKING:
+    import torch
+
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
-WIDTHS = (1, 4, 8)
-"""Vectors of a block that kernels are compiled for."""
+WIDTHS = (1, 16)
+"""Vectors of a block that compile into vector instructions; others are filled up."""
 _CHUNK = 512
 """Rows of atoms that one thread takes at a time."""
+_PARTS = 16
+"""Parts of the atoms whose sums over groups are kept apart."""
 
 
 class PhononOperator(Protocol):
-    """What recursions need of a dynamical matrix; blocks are opaque to them."""
+    """What recursions need of a dynamical matrix; how it keeps blocks is its own."""
 
     n_atoms: int
 
     def load(self, block: Array) -> Any:
-        """A block (n, 3, w) where the products are computed, in their precision."""
+        """A copy of a block (n, 3, w) where products are computed."""
 
-    def fetch(self, block: Any) -> Array:
-        """A block as an array (n, 3, w)."""
+    def fetch(self, block: Any, width: int) -> Array:
+        """The first vectors of a loaded block as an array (n, 3, width)."""
 
     def step(
         self, v: Any, u: Any, scale: Array, shift: Array, back: Array
@@ -45,6 +49,15 @@ class PhononOperator(Protocol):
 
         The factors are (w,), one for each vector, and so are the inner products.
         """
+
+    def combine(self, v: Any, u: Any, one: Array, other: Array) -> None:
+        """Write one v + other u into u; factors (w,)."""
+
+    def grouped(self, v: Any, u: Any, groups: Any, number: int, width: int) -> Array:
+        """Sums of v times u over the degrees of freedom of each group, (number, w)."""
+
+    def load_groups(self, groups: Ints) -> Any:
+        """Groups (n, 3), −1 for none, where products are computed."""
 
 
 class CompiledOperator:
@@ -55,45 +68,161 @@ class CompiledOperator:
     matrix
         Symmetric (3 n, 3 n) with blocks of 3 × 3, from
         :func:`~hyperspy_t2t.physics.hessian.force_constants` with masses, in meV².
+        Atoms that are near should be near in the order, too: the time of a random one
+        is that of memory.
     dtype
         Of matrix and vectors. Single precision has moments right to 1e-6 and is about
         twice as fast as double.
     """
 
     def __init__(self, matrix: bsr_array, *, dtype: npt.DTypeLike = np.float32):
-        matrix = checked_matrix(matrix)
+        matrix = _checked_matrix(matrix)
         self.n_atoms = matrix.shape[0] // 3
         self.dtype = np.dtype(dtype)
-        self.blocks = np.ascontiguousarray(matrix.data, self.dtype).reshape(-1, 9)
-        self.columns = matrix.indices
-        self.starts = matrix.indptr
+        self._blocks = np.ascontiguousarray(matrix.data, self.dtype).reshape(-1, 9)
+        self._columns, self._starts = matrix.indices, matrix.indptr
 
     def load(self, block: Array) -> Array:
         width = block.shape[2]
-        wide = next((w for w in WIDTHS if w >= width), width)
+        wide = next((known for known in WIDTHS if known >= width), width)
         result = np.zeros((self.n_atoms, 3, wide), self.dtype)
         result[:, :, :width] = block
         return result
 
-    def fetch(self, block: Array) -> Array:
-        return block
+    def fetch(self, block: Array, width: int) -> Array:
+        return block[:, :, :width]
 
     def step(
         self, v: Array, u: Array, scale: Array, shift: Array, back: Array
     ) -> tuple[Array, Array]:
-        width = v.shape[2]
-        factors = np.zeros((3, width), self.dtype)
-        for row, values in zip(factors, (scale, shift, back), strict=True):
-            row[: np.size(values)] = values
+        factors = self._factors(v.shape[2], scale, shift, back)
         chunks = (self.n_atoms + _CHUNK - 1) // _CHUNK
-        partial = np.zeros((chunks, 2, width))
+        sums = np.zeros((chunks, 2, v.shape[2]))
         _step(
-            self.blocks, self.columns, self.starts, v, u, factors, (0,) * width, partial
+            self._blocks, self._columns, self._starts, v, u, factors,
+            (0,) * v.shape[2], sums,
+        )  # fmt: skip
+        first, second = sums.sum(axis=0)[:, : len(scale)]
+        return first, second
+
+    def combine(self, v: Array, u: Array, one: Array, other: Array) -> None:
+        _combine(v, u, self._factors(v.shape[2], one, other))
+
+    def grouped(
+        self, v: Array, u: Array, groups: Ints, number: int, width: int
+    ) -> Array:
+        sums = np.zeros((_PARTS, number, width))
+        _grouped(v, u, groups, sums)
+        return sums.sum(axis=0)
+
+    def load_groups(self, groups: Ints) -> Ints:
+        return np.ascontiguousarray(groups, np.int32)
+
+    def _factors(self, width: int, *rows: Array) -> Array:
+        factors = np.zeros((len(rows), width), self.dtype)
+        for factor, row in zip(factors, rows, strict=True):
+            factor[: len(row)] = row
+        return factors
+
+
+class TorchOperator:
+    """The same products in torch, on a GPU.
+
+    Parameters
+    ----------
+    matrix, dtype
+        As of :class:`CompiledOperator`. The matrix takes 1.2 kB an atom of the memory
+        of the device in single precision, a block of 16 vectors 0.2 kB.
+    device
+        Of torch, such as ``"cuda"``.
+    """
+
+    def __init__(
+        self,
+        matrix: bsr_array,
+        *,
+        device: str = "cuda",
+        dtype: npt.DTypeLike = np.float32,
+    ):
+        import torch
+
+        matrix = _checked_matrix(matrix)
+        self.n_atoms = matrix.shape[0] // 3
+        self.dtype, self.device = np.dtype(dtype), torch.device(device)
+        rows = bsr_array(
+            (matrix.data.astype(self.dtype, copy=False), matrix.indices, matrix.indptr),
+            shape=matrix.shape,
+        ).tocsr()
+        parts = (rows.indptr, rows.indices, rows.data)
+        self._matrix = torch.sparse_csr_tensor(
+            *(torch.from_numpy(part) for part in parts),
+            size=rows.shape,
+            device=self.device,
         )
-        return tuple(partial.sum(axis=0)[:, : np.size(scale)])
+
+    def load(self, block: Array) -> "torch.Tensor":
+        import torch
+
+        flat = np.array(block, self.dtype).reshape(3 * self.n_atoms, -1)
+        return torch.from_numpy(flat).to(self.device)
+
+    def fetch(self, block: "torch.Tensor", width: int) -> Array:
+        return block[:, :width].cpu().numpy().reshape(self.n_atoms, 3, width)
+
+    def step(
+        self,
+        v: "torch.Tensor",
+        u: "torch.Tensor",
+        scale: Array,
+        shift: Array,
+        back: Array,
+    ) -> tuple[Array, Array]:
+        import torch
+
+        scale, shift, back = (self._factor(row) for row in (scale, shift, back))
+        u.mul_(-back).addcmul_(self._matrix @ v, scale).addcmul_(v, shift)
+        sums = torch.stack([self._inner(v, u), self._inner(u, u)])
+        first, second = sums.cpu().numpy()
+        return first, second
+
+    def combine(
+        self, v: "torch.Tensor", u: "torch.Tensor", one: Array, other: Array
+    ) -> None:
+        u.mul_(self._factor(other)).addcmul_(v, self._factor(one))
+
+    def grouped(
+        self,
+        v: "torch.Tensor",
+        u: "torch.Tensor",
+        groups: "torch.Tensor",
+        number: int,
+        width: int,
+    ) -> Array:
+        import torch
+
+        sums = torch.zeros((number + 1, width), dtype=torch.float64, device=self.device)
+        sums.index_add_(0, groups, (v * u).double())
+        return sums[:number].cpu().numpy()
+
+    def load_groups(self, groups: Ints) -> "torch.Tensor":
+        import torch
+
+        flat = np.asarray(groups, np.int64).ravel()
+        last = flat.max(initial=-1) + 1
+        return torch.from_numpy(np.where(flat < 0, last, flat)).to(self.device)
+
+    def _factor(self, row: Array) -> "torch.Tensor":
+        import torch
+
+        return torch.from_numpy(np.asarray(row, self.dtype)).to(self.device)
+
+    def _inner(self, v: "torch.Tensor", u: "torch.Tensor") -> "torch.Tensor":
+        import torch
+
+        return (v * u).sum(0, dtype=torch.float64)
 
 
-@numba.njit(parallel=True, cache=True, fastmath=True, boundscheck=False)
+@numba.njit(parallel=True, cache=True, fastmath=True)
 def _step(
     blocks: Array,
     columns: Ints,
@@ -101,29 +230,30 @@ def _step(
     v: Array,
     u: Array,
     factors: Array,
-    lanes: tuple,
-    partial: Array,
+    lanes: tuple[int, ...],
+    sums: Array,
 ) -> None:
-    """One step; `lanes` has as many items as a block has vectors, known to the compiler.
+    """One step; `lanes` has w items, so that the compiler knows their number.
 
-    Partial sums of v·u and u·u of chunks of rows, (chunks, 2, w), do not depend on the
-    number of threads.
+    The sums of chunks of rows, (chunks, 2, w), do not depend on the number of threads.
     """
     n = len(starts) - 1
-    for chunk in numba.prange(len(partial)):
+    for chunk in numba.prange(len(sums)):
         row = np.empty((3, len(lanes)), v.dtype)
         for i in range(chunk * _CHUNK, min(n, (chunk + 1) * _CHUNK)):
             row[:] = 0
             for place in range(starts[i], starts[i + 1]):
                 j = columns[place]
-                for a in range(3):
-                    x = blocks[place, 3 * a]
-                    y = blocks[place, 3 * a + 1]
-                    z = blocks[place, 3 * a + 2]
-                    for lane in range(len(lanes)):
-                        row[a, lane] += (
-                            x * v[j, 0, lane] + y * v[j, 1, lane] + z * v[j, 2, lane]
-                        )
+                block = blocks[place]
+                # In variables of their own they stay in registers.
+                xx, xy, xz = block[0], block[1], block[2]
+                yx, yy, yz = block[3], block[4], block[5]
+                zx, zy, zz = block[6], block[7], block[8]
+                for lane in range(len(lanes)):
+                    x, y, z = v[j, 0, lane], v[j, 1, lane], v[j, 2, lane]
+                    row[0, lane] += xx * x + xy * y + xz * z
+                    row[1, lane] += yx * x + yy * y + yz * z
+                    row[2, lane] += zx * x + zy * y + zz * z
             for a in range(3):
                 for lane in range(len(lanes)):
                     value = (
@@ -132,17 +262,38 @@ def _step(
                         - factors[2, lane] * u[i, a, lane]
                     )
                     u[i, a, lane] = value
-                    partial[chunk, 0, lane] += v[i, a, lane] * value
-                    partial[chunk, 1, lane] += value * value
+                    sums[chunk, 0, lane] += v[i, a, lane] * value
+                    sums[chunk, 1, lane] += value * value
 
 
-def checked_matrix(matrix: bsr_array) -> bsr_array:
-    """The matrix if it is one of blocks of 3 × 3."""
-    shape = getattr(matrix, "blocksize", None)
-    if shape != (3, 3) or matrix.shape[0] != matrix.shape[1]:
+@numba.njit(parallel=True, cache=True, fastmath=True)
+def _combine(v: Array, u: Array, factors: Array) -> None:
+    for i in numba.prange(len(u)):
+        for a in range(3):
+            for lane in range(u.shape[2]):
+                u[i, a, lane] = (
+                    factors[0, lane] * v[i, a, lane] + factors[1, lane] * u[i, a, lane]
+                )
+
+
+@numba.njit(parallel=True, cache=True)
+def _grouped(v: Array, u: Array, groups: Ints, sums: Array) -> None:
+    """Add up v times u of each group in parts of the atoms, (parts, groups, w)."""
+    n = len(v)
+    for part in numba.prange(len(sums)):
+        for i in range(n * part // len(sums), n * (part + 1) // len(sums)):
+            for a in range(3):
+                group = groups[i, a]
+                if group >= 0:
+                    for lane in range(sums.shape[2]):
+                        sums[part, group, lane] += v[i, a, lane] * u[i, a, lane]
+
+
+def _checked_matrix(matrix: bsr_array) -> bsr_array:
+    blocks = getattr(matrix, "blocksize", None)
+    if blocks != (3, 3) or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(
-            "Expected a square sparse matrix of blocks of 3 × 3 (scipy.sparse."
-            f"bsr_array), got {type(matrix).__name__} of shape {matrix.shape} and "
-            f"blocks {shape}."
+            "Expected a square scipy.sparse.bsr_array of blocks of 3 × 3, got "
+            f"{type(matrix).__name__} of shape {matrix.shape}, blocks {blocks}."
         )
     return matrix

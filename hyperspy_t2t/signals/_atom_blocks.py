@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hyperspy_t2t.atoms.coherence import BorderMatch, border_offsets, coherent_groups
+from hyperspy_t2t.atoms.image_frame import ImageFrame
 from hyperspy_t2t.atoms.nearest_bonds import NearestBonds, nearest_bonds
 from hyperspy_t2t.atoms.site_content import content_on, primitive_content
 from hyperspy_t2t.atoms.site_occupancy import MixedSites
@@ -192,8 +193,8 @@ def _common_field(members: Mapping[int, MeasuredRegion]) -> LatticeField | None:
     return field_of(first) if one else None
 
 
-def image_extent(grid: ImageGrid) -> tuple[np.ndarray, np.ndarray]:
-    """Corner and size (x, y) of an image in nm, edges of pixels included."""
+def image_frame(grid: ImageGrid) -> ImageFrame:
+    """Outline of an image, edges of pixels included."""
     step = np.array(grid.pixel_size[::-1])
-    corner = np.array(grid.origin[::-1]) - 0.5 * step
-    return corner, np.array(grid.shape[::-1]) * step
+    low = np.array(grid.origin[::-1]) - 0.5 * step
+    return ImageFrame(low, low + np.array(grid.shape[::-1]) * step)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from hyperspy_t2t.atoms.amorphous import amorphous_material, packed_atoms
+from hyperspy_t2t.atoms.image_frame import ImageFrame
 from hyperspy_t2t.atoms.inside_polygon import Polygons
 from hyperspy_t2t.atoms.interfaces import Interfaces, close_interfaces
 from hyperspy_t2t.signals._atom_table import AMORPHOUS, COLUMNS, FilledRegion
@@ -119,6 +120,7 @@ def amorphous_region(
     material: object,
     crystals: Sequence[FilledRegion],
     polygons: Polygons,
+    frame: ImageFrame,
     to_true: np.ndarray,
     *,
     thickness: float,
@@ -129,9 +131,11 @@ def amorphous_region(
     back = np.linalg.inv(to_true)
 
     def inside(points: np.ndarray) -> np.ndarray:
-        return polygons.region_at(points @ back.T) == label
+        seen = points @ back.T
+        return frame.holds(seen) & (polygons.region_at(seen) == label)
 
-    corners = polygons.of(label).reshape(-1, 2) @ to_true.T
+    corners = np.clip(polygons.of(label).reshape(-1, 2), frame.low, frame.high)
+    corners = corners @ to_true.T
     bounds = (*corners.min(axis=0), *corners.max(axis=0))
     found = packed_atoms(
         inside,

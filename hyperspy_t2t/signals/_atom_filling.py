@@ -13,6 +13,7 @@ from hyperspy_t2t.atoms.columns import Columns
 from hyperspy_t2t.atoms.elastic import stiffness
 from hyperspy_t2t.atoms.expansion import atom_counts, periodic_repeats
 from hyperspy_t2t.atoms.filling import FillReport, fill_block
+from hyperspy_t2t.atoms.image_frame import ImageFrame
 from hyperspy_t2t.atoms.inside_polygon import Polygons
 from hyperspy_t2t.atoms.site_occupancy import MixedSites, draw_numbers
 from hyperspy_t2t.signals._along_beam import strained_along_beam
@@ -34,8 +35,10 @@ class Surroundings:
     ----------
     source
         The micrograph with its labels.
+    frame
+        Of the image.
     polygons
-        Outlines of all regions.
+        Outlines of all regions, which go on beyond it.
     to_true
         Image to true lengths, shape (2, 2).
     shares
@@ -45,6 +48,7 @@ class Surroundings:
     """
 
     source: Source
+    frame: ImageFrame
     polygons: Polygons
     to_true: np.ndarray
     shares: Mapping[int, Mapping[str, float]]
@@ -78,7 +82,7 @@ def filled_block(
             labels=tuple(block.members),
             common=common,
             fields=fields,
-            measured=_measured(measured, around.source),
+            measured=_measured(measured, around.frame),
         )
 
     branched = branched_regions(block, around.source)
@@ -109,6 +113,7 @@ def _strained(
 
     Also how many of them were lost.
     """
+    columns = columns[_cells_in_image(columns, around.frame)]
     lost, lines = 0, around.faults.get(member.label, [])
     if lines:
         columns, lost = placed_beside_faults(columns, member, around.source, lines)
@@ -121,6 +126,13 @@ def _strained(
     return columns, lost
 
 
+def _cells_in_image(columns: Columns, frame: ImageFrame) -> np.ndarray:
+    """Columns of primitive cells with at least one column in the image, (n,)."""
+    sites = int(columns.site.max(initial=0)) + 1  # columns of a cell stand together
+    inside = frame.holds(columns.position).reshape(-1, sites).any(axis=1)
+    return np.repeat(inside, sites)
+
+
 def _stiffness(
     member: MeasuredRegion, shares: Mapping[str, float] | None
 ) -> np.ndarray:
@@ -130,16 +142,12 @@ def _stiffness(
     return found.matrix
 
 
-def _measured(field: LatticeField, source: Source) -> Any:
+def _measured(field: LatticeField, frame: ImageFrame) -> Any:
     """Whether u was measured at positions (n, 2) in nm, as a function of them."""
-    grid = source.grid
-    edge = np.array(grid.pixel_size[::-1])
-    low = grid.to_nm(0, 0) - 0.5 * edge
-    high = grid.to_nm(grid.shape[0] - 1, grid.shape[1] - 1) + 0.5 * edge
 
     def measured(positions: np.ndarray) -> np.ndarray:
-        within = ((positions >= low) & (positions <= high)).all(axis=1)
-        return within & (field.amplitude.at(positions)[0] > field.faintest)
+        seen = field.amplitude.at(positions)[0] > field.faintest
+        return frame.holds(positions) & seen
 
     return measured
 

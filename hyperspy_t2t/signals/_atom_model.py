@@ -10,7 +10,7 @@ import numpy as np
 from hyperspy_t2t.atoms.filling import FillReport
 from hyperspy_t2t.atoms.interfaces import Interfaces
 from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._atom_blocks import Block, Blocks, image_extent
+from hyperspy_t2t.signals._atom_blocks import Block, Blocks, image_frame
 from hyperspy_t2t.signals._atom_options import AtomOptions
 from hyperspy_t2t.signals._atom_table import COLUMNS, UNITS, FilledRegion, table_of
 from hyperspy_t2t.signals._composition import Composition
@@ -79,10 +79,10 @@ def _cell(
     built: Built, regions: list[FilledRegion], options: AtomOptions
 ) -> dict[str, Any]:
     """A box around the image, with vacuum, and as thick as the thickest region."""
-    corner, size = image_extent(built.source.grid)
+    frame = image_frame(built.source.grid)
     cell, origin = np.zeros((3, 3)), np.zeros(3)
-    cell[:2, :2] = 10 * (built.to_true * size).T
-    origin[:2] = 10 * built.to_true @ corner
+    cell[:2, :2] = 10 * (built.to_true * (frame.high - frame.low)).T
+    origin[:2] = 10 * built.to_true @ frame.low
     filled = [region for region in regions if len(region.columns)]
     thickness = np.array([region.thickness for region in filled])
     stretch = np.concatenate([region.columns.stretch for region in filled])

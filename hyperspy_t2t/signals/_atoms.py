@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from hyperspy_t2t.atoms.filling import FillReport
+from hyperspy_t2t.atoms.image_frame import ImageFrame
 from hyperspy_t2t.atoms.inside_polygon import Polygons
 from hyperspy_t2t.atoms.interfaces import Interfaces
-from hyperspy_t2t.signals._atom_blocks import Blocks, find_blocks
+from hyperspy_t2t.signals._atom_blocks import Blocks, find_blocks, image_frame
 from hyperspy_t2t.signals._atom_closing import amorphous_region, closed_blocks
 from hyperspy_t2t.signals._atom_composition import BulkCrystals, drawn
 from hyperspy_t2t.signals._atom_filling import Surroundings, filled_block
@@ -25,6 +26,9 @@ from hyperspy_t2t.signals._composition import Composition
 from hyperspy_t2t.signals._contours import image_borders
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.signals._true_lengths import true_lengths
+
+_BEYOND = 1.0
+"""In nm: as far as regions go on beyond the image, more than half a primitive cell."""
 
 
 def atoms_of_strain(strain: Any, composition: Any, options: AtomOptions) -> Any:
@@ -55,8 +59,14 @@ def atoms_of_strain(strain: Any, composition: Any, options: AtomOptions) -> Any:
     to_true = np.eye(2)
     if options.calibration == "reference":
         to_true = np.linalg.inv(lengths.distortion)
+    frame = image_frame(source.grid)
     around = Surroundings(
-        source, _outlines(source), to_true, bulk.shares, _faults(strain, options)
+        source,
+        frame,
+        _outlines(source, frame),
+        to_true,
+        bulk.shares,
+        _faults(strain, options),
     )
     filled, reports = _filled(found, around, options, empty)
     found.empty.update(empty)
@@ -77,13 +87,16 @@ def atoms_of_strain(strain: Any, composition: Any, options: AtomOptions) -> Any:
     )  # fmt: skip
 
 
-def _outlines(source: Source) -> Polygons:
-    """Outlines of all regions, which neighbours share point by point."""
+def _outlines(source: Source, frame: ImageFrame) -> Polygons:
+    """Outlines of all regions, which neighbours share point by point.
+
+    They go on beyond the image: primitive cells that it cuts have atoms in it.
+    """
     from hyperspy_t2t.segmentation.contours import contours_of
 
     contours = contours_of(image_borders(source.labels), source.grid)
     contours.pop(0, None)
-    return Polygons.from_contours(contours)
+    return Polygons.from_contours(frame.widened(contours, _BEYOND))
 
 
 def _faults(strain: Any, options: AtomOptions) -> dict[int, list[np.ndarray]]:
@@ -155,6 +168,7 @@ def _amorphous(
                 material,
                 crystals,
                 around.polygons,
+                around.frame,
                 around.to_true,
                 thickness=thickness,
                 periodic=options.periodic,

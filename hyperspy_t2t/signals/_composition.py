@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid, image_grid
-from hyperspy_t2t.composition.alloy import check_fractions
 from hyperspy_t2t.composition.drawing import Arrangement
-from hyperspy_t2t.composition.fractions import z_contrast
+from hyperspy_t2t.composition.fractions import check_fractions, z_contrast
 from hyperspy_t2t.composition.region_drawing import (
     LEAST,
     RegionColumns,

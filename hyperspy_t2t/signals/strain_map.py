@@ -279,7 +279,7 @@ class StrainMap(
         from hyperspy_t2t.signals._atoms import atoms_of_strain
 
         options = AtomOptions(
-            thickness, seed, calibration, beam_direction, periodic, tuple(tilt),
+            thickness, seed, calibration, beam_direction, periodic, tilt,
             amorphous, faults, passivate, vacuum, arrangement, order, register,
             contrast,
         )  # fmt: skip

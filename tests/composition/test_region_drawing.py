@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.composition.fractions import normalised_fractions, z_contrast
 from hyperspy_t2t.composition.region_drawing import (
     RegionColumns,
     WantedFractions,
@@ -141,29 +140,3 @@ def test_interpolation_is_linear_with_non_square_pixels_and_gaps():
     near = samples_at(grid, known, grid.to_nm([2, 2, 0], [3, 3.8, -0.6]))
     assert near.known.tolist() == [False, True, False]
     assert near.of(image[None])[0, 1] == image[2, 4]
-
-
-def test_amounts_become_fractions_with_variances():
-    random = np.random.default_rng(0)
-    amount = np.array([3.0, 1.0, 6.0])[:, None] * np.ones(20_000)
-    spread = np.array([0.1, 0.2, 0.3])[:, None]
-    noisy = amount + spread * random.normal(size=amount.shape)
-    fractions, variance = normalised_fractions(noisy, spread**2 * np.ones(20_000))
-    np.testing.assert_allclose(fractions.mean(axis=1), [0.3, 0.1, 0.6], atol=1e-3)
-    np.testing.assert_allclose(variance.mean(axis=1), fractions.var(axis=1), rtol=0.05)
-
-
-def test_places_with_too_little_are_unknown():
-    amounts = np.array([[1.0, 2, 0.01, -1, np.nan], [1, 2, 0.02, 0, 1]])
-    fractions, variance = normalised_fractions(amounts)
-    assert variance is None
-    np.testing.assert_array_equal(
-        np.isfinite(fractions[0]), [True, True, False, False, False]
-    )
-    with pytest.raises(ValueError, match="above zero somewhere"):
-        normalised_fractions(np.zeros((2, 3)))
-
-
-def test_heavy_elements_are_bright():
-    bright = z_contrast(np.array([[[1.0, 0.0]], [[0.0, 1.0]]]), np.array([14, 32]))
-    np.testing.assert_allclose(bright, [[(14 / 32) ** 1.7, 1]])

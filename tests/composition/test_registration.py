@@ -120,6 +120,13 @@ def test_few_pixels():
         locate(np.ones((4, 40)), ImageGrid((4, 40), (1, 1)), np.ones((90, 90)), FIXED)
 
 
+@pytest.mark.parametrize("value", [0.7, np.nan])
+def test_a_uniform_or_empty_image_has_no_place(value):
+    with pytest.raises(NoMatchError, match="two images with contrast"):
+        locate(np.full((50, 50), value), ImageGrid((50, 50), (0.5, 0.5)),
+               seen(texture(0), FIXED, 0.1, 0), FIXED)  # fmt: skip
+
+
 def test_area_average_keeps_sums_and_places():
     image = np.random.default_rng(0).random((12, 20))
     mean, start = area_average(image, ImageGrid((12, 20), (0.5, 0.3), (1, 2)), 1.5)

@@ -15,6 +15,7 @@ from hyperspy_t2t.frames import rotation_2d
 from hyperspy_t2t.strain.absolute import (
     fitted_pair,
     lattice_cell,
+    lattice_orders,
     map_to_bulk,
     mapped_displacement,
     mapped_gradient,
@@ -72,6 +73,26 @@ def test_all_g_tell_of_the_lattice(g) -> None:
     found = np.array([fitted_pair(orders @ g + error) for error in errors])
     np.testing.assert_allclose(found.mean(axis=0), pair, atol=5e-4)
     assert (found.std(axis=0) < 0.8 * errors.std(axis=0)[:2]).all()
+
+
+@pytest.mark.parametrize("g", LATTICES)
+def test_a_spot_of_another_lattice_does_not_count(g) -> None:
+    orders = np.array([[1, 0], [0, 2], [2, 1], [3, -1], [0, 3], [1, 1]])
+    found = orders @ g
+    found[3] *= 1.014  # twice the spot of a film
+    found += np.random.default_rng(1).normal(scale=1e-5, size=found.shape)
+    np.testing.assert_allclose(fitted_pair(found), np.diag([1, 2]) @ g, atol=1e-4)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 5, 6])
+def test_orders_on_a_sublattice_of_any_index(parts: int) -> None:
+    """The first two of wurtzite along [11-20] span a sixth of its lattice."""
+    basis = np.array([[3.1, 0.4], [-0.9, 2.2]])
+    first = np.array([[-1, 3], [1, parts - 3]])  # of determinant −parts
+    every = np.concatenate([first, [[1, 0], [0, 1], [2, 1], [-1, 4]]])
+    error = np.random.default_rng(parts).normal(scale=1e-3, size=every.shape)
+    found = lattice_orders(every @ basis + error)
+    np.testing.assert_allclose(found @ first, every, atol=1e-9)
 
 
 def test_a_reference_without_phase_leaves_its_own_strain_out() -> None:
