@@ -366,7 +366,7 @@ def show_layers(size: int) -> None:
 ZONES = [
     ("Si diamond", (1, 1, 2), 0.012),
     ("Si diamond", (1, 1, 1), 0.015),
-    ("Si diamond", (1, 2, 3), 0.008),
+    ("Si diamond", (1, 2, 3), 0.012),
     ("Au fcc", (1, 1, 2), 0.012),
     ("Fe bcc", (1, 1, 1), 0.01),
     ("GaAs zincblende", (1, 1, 1), 0.015),

@@ -19,7 +19,7 @@ model = (
 phase = model.metadata.AtomicModel.phases.as_dictionary()
 period = next(iter(phase.values()))["period"]
 correction = np.asarray(model.metadata.AtomicModel.image_correction)
-places = 0.1 * model.positions @ np.eye(3)
+places = 0.1 * model.positions
 
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 4.4), layout="constrained", width_ratios=(1, 1.15)
@@ -27,16 +27,14 @@ figure, (left, right) = plt.subplots(
 drawing.image(left, image)
 xy = places[:, :2] @ np.linalg.inv(correction).T
 left.scatter(
-    *xy.T, s=45, c=places[:, 2] % period, cmap="twilight", vmin=0, vmax=period,
+    *xy.T, s=60, c=places[:, 2] % period, cmap="twilight", vmin=0, vmax=period,
     linewidths=0,
 )  # fmt: skip
 left.set(xlim=(1, 2.4), ylim=(2.4, 1), title="Si [112] over the image")
 
 slab = model.select(x=(10, 24), y=(14, 17.9))
 at = 0.1 * slab.positions
-first, second = neighbour_pairs(
-    slab.positions, np.diag([1e3, 1e3, 1e3]), (0, 0, 0), 2.6
-)[:2]
+first, second, _ = neighbour_pairs(slab.positions, slab.cell, (0, 0, 0), 2.6)
 for one, two in zip(first, second, strict=True):
     right.plot(*at[[one, two]][:, [2, 0]].T, color="0.6", linewidth=1.2, zorder=0)
 drawn = right.scatter(

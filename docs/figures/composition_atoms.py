@@ -47,7 +47,7 @@ axes[1].set(aspect="equal", xlim=axes[0].get_xlim(), ylim=axes[0].get_ylim())
 figure.colorbar(drawn, ax=axes[1])
 
 layer = np.arange(0, 20, 0.5)
-row = np.digitize(y, layer) - 1
+row = np.clip(np.digitize(y, layer) - 1, 0, len(layer) - 1)
 atoms = np.bincount(row, counts, len(layer))
 found = np.bincount(row, share * counts, len(layer)) / atoms
 axes[2].errorbar(

@@ -38,8 +38,8 @@ _SINGULAR = 1e-6
 _DONE = 1e-3
 """Steps below this in units of σ end the sweeps."""
 FAINT = 4.0
-"""Brightness over its standard error below which a position is not measured.
-A fit that looks for a column around its place finds 3 in noise alone."""
+"""σ over the standard error of a position below which that is not measured: about the
+brightness over its own. A fit that looks around finds 3 in noise alone."""
 
 
 @dataclass(frozen=True)

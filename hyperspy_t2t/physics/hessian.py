@@ -18,6 +18,7 @@ from scipy.sparse import bsr_array
 from hyperspy_t2t.physics import hessian_kernels as kernels
 from hyperspy_t2t.physics.bonds import Bonds
 from hyperspy_t2t.physics.keating import KeatingModel
+from hyperspy_t2t.physics.threads import threads_for
 
 Array = npt.NDArray[np.floating]
 ComplexArray = npt.NDArray[np.complexfloating]
@@ -54,18 +55,20 @@ def force_constants(
     n = len(bonds.neighbours)
     weights = _weights(masses, n)
     lengths = np.empty(n, np.int64)
-    kernels.row_lengths(bonds.neighbours, bonds.reverse, lengths)
+    with threads_for(n):
+        kernels.row_lengths(bonds.neighbours, bonds.reverse, lengths)
     starts = np.zeros(n + 1, np.int64)
     np.cumsum(lengths, out=starts[1:])
     if starts[-1] < 2**31:
         starts = starts.astype(np.int32)
     columns = np.empty(starts[-1], starts.dtype)
     blocks = np.empty((len(columns), 3, 3), dtype)
-    kernels.fill_rows(
-        _checked(positions, n), bonds.neighbours, bonds.shifts, bonds.reverse,
-        bonds.translations, bonds.species, model.tables, weights, starts, columns,
-        blocks,
-    )  # fmt: skip
+    with threads_for(n):
+        kernels.fill_rows(
+            _checked(positions, n), bonds.neighbours, bonds.shifts, bonds.reverse,
+            bonds.translations, bonds.species, model.tables, weights, starts, columns,
+            blocks,
+        )  # fmt: skip
     return bsr_array((blocks, columns, starts), shape=(3 * n, 3 * n))
 
 

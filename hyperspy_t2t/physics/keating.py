@@ -39,6 +39,7 @@ from hyperspy_t2t.physics.keating_parameters import (
     pair,
     stored_constants,
 )
+from hyperspy_t2t.physics.threads import threads_for
 
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
@@ -144,13 +145,14 @@ def evaluate(
     positions: Array, bonds: Bonds, model: KeatingModel, workspace: Workspace
 ) -> float:
     """Energy in eV; energies of atoms and forces are written into the workspace."""
-    arm_gradients(
-        positions, bonds.neighbours, bonds.shifts, bonds.translations, bonds.species,
-        model.tables, workspace.gradients, workspace.energies,
-    )  # fmt: skip
-    collected_forces(
-        workspace.gradients, bonds.neighbours, bonds.reverse, workspace.forces
-    )
+    with threads_for(len(positions)):
+        arm_gradients(
+            positions, bonds.neighbours, bonds.shifts, bonds.translations,
+            bonds.species, model.tables, workspace.gradients, workspace.energies,
+        )  # fmt: skip
+        collected_forces(
+            workspace.gradients, bonds.neighbours, bonds.reverse, workspace.forces
+        )
     return float(workspace.energies.sum())
 
 

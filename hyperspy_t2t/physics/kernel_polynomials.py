@@ -51,12 +51,12 @@ class Window(NamedTuple):
 
 
 def spectrum_window(
-    operator: PhononOperator, *, steps: int = 60, margin: float = 0.01, seed: int = 0
+    operator: PhononOperator, *, steps: int = 80, margin: float = 0.02, seed: int = 0
 ) -> Window:
     """Where the spectrum is, from Lanczos steps with a random vector.
 
     The outermost Ritz values, moved outwards by their residuals and by `margin` of the
-    width. A mode far outside of the bands, such as that of one light atom among 10⁶, is
+    width; zero is always in it, as nothing resists a shift of all atoms. A mode far outside of the bands, such as that of one light atom among 10⁶, is
     found too: its share of the vector grows most of all.
     """
     start = _signs(np.random.default_rng(seed), (operator.n_atoms, 3, 1))
@@ -66,9 +66,10 @@ def spectrum_window(
     used = int(np.argmin(beside)) + 1 if (beside == 0).any() else steps
     values, vectors = eigh_tridiagonal(found.diagonal[0, :used], beside[: used - 1])
     residual = beside[used - 1] * np.abs(vectors[-1])
-    low, high = values[0] - residual[0], values[-1] + residual[-1]
-    extra = margin * max(high - low, 1e-6 * abs(high), 1e-12)
-    return Window((low + high) / 2, (high - low) / 2 + extra)
+    low = min(values[0] - residual[0], 0.0)
+    high = max(values[-1] + residual[-1], 0.0)
+    extra = margin * (high - low) if high > low else 1.0
+    return Window(float(low + high) / 2, float(high - low) / 2 + extra)
 
 
 def chebyshev_moments(

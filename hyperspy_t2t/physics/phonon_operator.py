@@ -11,6 +11,7 @@ side by side, so that each 3 × 3 block of D is read once for all of them. An at
 tetrahedral crystal has 17 of these; in single precision they are 0.7 kB.
 """
 
+import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numba
@@ -154,11 +155,14 @@ class TorchOperator:
             shape=matrix.shape,
         ).tocsr()
         parts = (rows.indptr, rows.indices, rows.data)
-        self._matrix = torch.sparse_csr_tensor(
-            *(torch.from_numpy(part) for part in parts),
-            size=rows.shape,
-            device=self.device,
-        )
+        with warnings.catch_warnings():  # that such matrices are new in torch
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support")
+            self._matrix = torch.sparse_csr_tensor(
+                *(torch.from_numpy(part) for part in parts),
+                size=rows.shape,
+                device=self.device,
+                check_invariants=False,
+            )
 
     def load(self, block: Array) -> "torch.Tensor":
         import torch

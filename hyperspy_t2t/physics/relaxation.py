@@ -19,6 +19,7 @@ from hyperspy_t2t.physics import relaxation_kernels as kernels
 from hyperspy_t2t.physics.bonds import Bonds
 from hyperspy_t2t.physics.curvature import Curvature
 from hyperspy_t2t.physics.keating import KeatingModel, Workspace, evaluate, virial
+from hyperspy_t2t.physics.threads import threads_for
 
 Array = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
@@ -105,12 +106,13 @@ def relax(
         not above 0.
     """
     start, fixed = _checked(positions, bonds, free, force_tolerance)
-    state = _State.at(start, bonds, model, fixed)
-    try:
-        _descend(state, force_tolerance, max_steps, callback)
-    except KeyboardInterrupt:  # perhaps between the positions and their energy
-        state.energy, state.max_force = state.evaluated(state.positions, state.work)
-        return replace(state.result(force_tolerance), converged=False)
+    with threads_for(len(start)):
+        state = _State.at(start, bonds, model, fixed)
+        try:
+            _descend(state, force_tolerance, max_steps, callback)
+        except KeyboardInterrupt:  # perhaps between the positions and their energy
+            state.energy, state.max_force = state.evaluated(state.positions, state.work)
+            return replace(state.result(force_tolerance), converged=False)
     return state.result(force_tolerance)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from dataclasses import fields as table_fields
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from hyperspy_t2t.atoms.columns import Columns
 from hyperspy_t2t.atoms.dislocation_cuts import Branches, branches
@@ -19,6 +20,8 @@ from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.signals._strain_fields import field_of, field_of_region
 from hyperspy_t2t.strain.maps import LatticeField
 
+_CLOSE = 0.6
+"""Share of the least distance of columns in the bulk below which one is too many."""
 Found = tuple[dict[int, Columns], FillReport]
 Fill = Callable[[Polygons, LatticeField | None, Mapping[int, LatticeField]], Found]
 
@@ -120,7 +123,8 @@ def filled_beside_cuts(
     )
     columns = dict(stored[0])
     for label, one in branched.items():
-        columns[label] = _merged(columns[label], other[0][label], one, reach)
+        merged = _merged(columns[label], other[0][label], one, reach)
+        columns[label] = _apart(merged, one, _shortest(block, label))
     return columns, _one_report(columns, stored[1], other[1])
 
 
@@ -170,19 +174,18 @@ def _merged(stored: Columns, other: Columns, one: Branched, reach: float) -> Col
     Where the branches meet a node may seem to lie a hair on either side: of two that
     are one the stored branch's is taken.
     """
-    from scipy.spatial import cKDTree
-
     kept = one.branches.preference(middle_of_nodes(stored)) <= 0
-    stored = stored[np.repeat(kept, _sites(stored))]
+    stored = stored[np.repeat(kept, sites_of_node(stored))]
     middle = middle_of_nodes(other)
     liked = one.branches.preference(middle)
-    if len(stored):
-        apart, _ = cKDTree(middle_of_nodes(stored)).query(middle)
-    else:
-        apart = np.full(len(middle), np.inf)
-    kept = (liked > -reach) & ((apart > reach) | (liked > reach))
-    other = other[np.repeat(kept, _sites(other))]
-    turns = np.repeat(one.branches.turns_at(middle[kept]), _sites(other), axis=0)
+    kept = liked > -reach
+    edge = np.flatnonzero(kept & (liked < reach))
+    if len(edge) and len(stored):
+        apart, _ = cKDTree(middle_of_nodes(stored)).query(middle[edge])
+        kept[edge[apart < reach]] = False
+    other = other[np.repeat(kept, sites_of_node(other))]
+    turns = one.branches.turns_at(middle[kept])
+    turns = np.repeat(turns, sites_of_node(other), axis=0)
     other = replace(
         other,
         reference=other.reference - turns @ one.in_plane,
@@ -197,14 +200,39 @@ def _merged(stored: Columns, other: Columns, one: Branched, reach: float) -> Col
     return Columns(**joined, period=stored.period)
 
 
-def _sites(columns: Columns) -> int:
+def _apart(columns: Columns, one: Branched, shortest: float) -> Columns:
+    """Columns without nodes near a core that lie on another.
+
+    `shortest` is the least distance of two columns in the bulk in nm.
+    """
+    near = np.flatnonzero(np.isfinite(one.branches.preference(columns.position)))
+    pairs = cKDTree(columns.position[near]).query_pairs(
+        _CLOSE * shortest, output_type="ndarray"
+    )
+    kept = np.ones(len(columns) // sites_of_node(columns), bool)
+    for first, second in np.sort(near[pairs] // sites_of_node(columns), axis=1):
+        if first != second and kept[first]:
+            kept[second] = False
+    return columns[np.repeat(kept, sites_of_node(columns))]
+
+
+def _shortest(block: Block, label: int) -> float:
+    """Least distance in nm of columns of the undeformed lattice, if not one."""
+    sites = block.content[label].fractional @ block.cell.projection.T
+    steps = np.stack(np.meshgrid(*[(-1, 0, 1)] * 2), -1).reshape(-1, 2)
+    apart = (sites[:, None] - sites)[:, :, None] + steps @ block.cell.in_plane
+    length = np.hypot(*np.moveaxis(apart, -1, 0))
+    return float(length[length > 1e-3].min())
+
+
+def sites_of_node(columns: Columns) -> int:
     """Number of columns of a node."""
     return int(columns.site.max(initial=0)) + 1
 
 
 def middle_of_nodes(columns: Columns) -> np.ndarray:
     """Mean (x, y) in nm of the columns of each node, which follow each other."""
-    return columns.position.reshape(-1, _sites(columns), 2).mean(axis=1)
+    return columns.position.reshape(-1, sites_of_node(columns), 2).mean(axis=1)
 
 
 def _one_report(

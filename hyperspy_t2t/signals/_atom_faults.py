@@ -2,7 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """Columns beside planar faults, placed by the displacement of their own side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,11 @@ from hyperspy_t2t.atoms.columns import Columns
 from hyperspy_t2t.atoms.fault_sides import fault_distance, sides_of_faults
 from hyperspy_t2t.atoms.placement import deformed_positions
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.signals._atom_cuts import (
+    Branched,
+    middle_of_nodes,
+    sites_of_node,
+)
 from hyperspy_t2t.signals._atom_regions import MeasuredRegion
 from hyperspy_t2t.signals._measured_strain import coarse_labels
 from hyperspy_t2t.signals._source import Source
@@ -27,63 +32,65 @@ def placed_beside_faults(
     region: MeasuredRegion,
     source: Source,
     lines: Sequence[np.ndarray],
+    branched: Branched | None,
 ) -> tuple[Columns, int]:
     """Columns of a region with faults, and how many were lost.
 
-    A node stays on the side that it is imaged on and takes the displacement measured
-    there, continued up to the fault: both sides meet with the shift of the fault.
+    A node near a fault stays on the side that it is imaged on and takes the
+    displacement measured there, continued up to the fault: both sides meet with the
+    shift of the fault. `branched` has the branches of the displacement, if it has cuts.
     """
     grid = ImageGrid.from_dict(region.domain["grid"])
     inside = coarse_labels(source, grid) == region.label
     sides, count = sides_of_faults(inside, grid, lines)
     if count < 2 or not len(columns):
         return columns, 0
-    far = fault_distance(grid, lines) > _MIXED * float(region.domain["resolution"])
-    side_of = _side_of_columns(columns, grid, sides)
+    mixed = _MIXED * float(region.domain["resolution"])
+    distance = fault_distance(grid, lines)
+    # A spline forgets what is eight samples away.
+    near = distance < mixed + 8 * max(grid.pixel_size)
     position, found = columns.position.copy(), np.ones(len(columns), bool)
-    for side in range(1, count + 1):
-        rows = np.flatnonzero(side_of == side)
-        places = core(sides == side)
-        known = places & far
-        field = field_of_places(
-            region.domain, region.label, known if known.any() else places
-        )
-        position[rows], found[rows] = deformed_positions(
-            columns.reference[rows],
-            field.displacement_at,
-            field.gradient_at,
-            start=columns.position[rows],
-        )
-    whole = _whole_nodes(columns, found)
+    middle = np.repeat(middle_of_nodes(columns), sites_of_node(columns), axis=0)
+    place = _places(middle, grid, sides > 0)
+    side_of = np.where(near[place], sides[place], 0)
+    for domain, moved, mine in _by_branch(region.domain, middle, branched):
+        for side in range(1, count + 1):
+            rows = np.flatnonzero((side_of == side) & mine)
+            places = core(sides == side)
+            known = places & (distance > mixed)
+            field = field_of_places(
+                domain, region.label, known if known.any() else places
+            )
+            position[rows], found[rows] = deformed_positions(
+                columns.reference[rows] + moved[rows],
+                field.displacement_at,
+                field.gradient_at,
+                start=columns.position[rows],
+            )
+    whole = found.reshape(-1, sites_of_node(columns)).all(axis=1)
+    whole = np.repeat(whole, sites_of_node(columns))
     return replace(columns, position=position)[whole], int((~whole).sum())
 
 
-def _side_of_columns(
-    columns: Columns, grid: ImageGrid, sides: np.ndarray
-) -> np.ndarray:
-    """Side of the node of each column: that of the place nearest to its middle."""
-    node, count = _nodes(columns)
-    middle = [np.bincount(node, columns.position[:, axis]) / count for axis in (0, 1)]
-    rows, cols = (
+def _by_branch(
+    domain: dict, middle: np.ndarray, branched: Branched | None
+) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
+    """Each branch's stored domain, what it adds to references, and its columns."""
+    if branched is None:
+        yield domain, np.zeros_like(middle), np.ones(len(middle), bool)
+        return
+    other = branched.branches.preference(middle) > 0
+    yield domain, np.zeros_like(middle), ~other
+    if other.any():
+        yield branched.domain, branched.other_at(middle), other
+
+
+def _places(
+    positions: np.ndarray, grid: ImageGrid, inside: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Row and column of the place inside that is about nearest to each position."""
+    rows, columns = (
         np.clip(np.rint(index).astype(int), 0, size - 1)
-        for index, size in zip(
-            grid.to_pixels(np.stack(middle, -1)), grid.shape, strict=True
-        )
+        for index, size in zip(grid.to_pixels(positions), grid.shape, strict=True)
     )
-    nearest = nearest_known(sides > 0)
-    side = sides[nearest[0][rows, cols], nearest[1][rows, cols]]
-    return side[node]
-
-
-def _whole_nodes(columns: Columns, found: np.ndarray) -> np.ndarray:
-    """Which columns belong to nodes whose columns were all found."""
-    node, count = _nodes(columns)
-    return (np.bincount(node, found) == count)[node]
-
-
-def _nodes(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
-    """Number of the node of each column, and how many columns each node has."""
-    _, node, count = np.unique(
-        columns.node, axis=0, return_inverse=True, return_counts=True
-    )
-    return node.ravel(), count
+    return tuple(index[rows, columns] for index in nearest_known(inside))

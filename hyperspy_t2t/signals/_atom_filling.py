@@ -18,7 +18,11 @@ from hyperspy_t2t.atoms.inside_polygon import Polygons
 from hyperspy_t2t.atoms.site_occupancy import MixedSites, draw_numbers
 from hyperspy_t2t.signals._along_beam import strained_along_beam
 from hyperspy_t2t.signals._atom_blocks import Block
-from hyperspy_t2t.signals._atom_cuts import branched_regions, filled_beside_cuts
+from hyperspy_t2t.signals._atom_cuts import (
+    Branched,
+    branched_regions,
+    filled_beside_cuts,
+)
 from hyperspy_t2t.signals._atom_faults import placed_beside_faults
 from hyperspy_t2t.signals._atom_options import AtomOptions
 from hyperspy_t2t.signals._atom_regions import MeasuredRegion
@@ -92,7 +96,9 @@ def filled_block(
     regions: dict[int, FilledRegion] = {}
     for label, columns in found.items():
         member = block.members[label]
-        columns, lost = _strained(columns, block, member, around, options)
+        columns, lost = _strained(
+            columns, block, member, around, options, branched.get(label)
+        )
         report.lost[label] += lost
         regions[label] = _region(
             columns, block.content[label], label, around, options, repeats,
@@ -108,6 +114,7 @@ def _strained(
     member: MeasuredRegion,
     around: Surroundings,
     options: AtomOptions,
+    branched: Branched | None,
 ) -> tuple[Columns, int]:
     """Columns beside faults by their own side, strained along the beam.
 
@@ -116,7 +123,9 @@ def _strained(
     columns = columns[_cells_in_image(columns, around.frame)]
     lost, lines = 0, around.faults.get(member.label, [])
     if lines:
-        columns, lost = placed_beside_faults(columns, member, around.source, lines)
+        columns, lost = placed_beside_faults(
+            columns, member, around.source, lines, branched
+        )
     constants = None
     if options.beam_direction == "elastic":
         constants = _stiffness(member, around.shares.get(member.label))

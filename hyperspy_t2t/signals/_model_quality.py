@@ -282,6 +282,7 @@ def _calibration(node: Any) -> dict[str, Any]:
     area = abs(x[0] * y[1] - x[1] * y[0])
     return {
         "name": str(node.get_item("calibration", "")),
+        "reason": str(node.get_item("calibration_reason", "")),
         "scale": 100 * float(np.sqrt(area) - 1),
         "anisotropy": 100 * float(long_x / long_y - 1),
         "shear": float(np.degrees(np.arcsin(x @ y / (long_x * long_y)))),

@@ -16,9 +16,10 @@ def text_of(quality: dict[str, Any]) -> str:
         lines += _region(regions, place)
     if "interfaces" in quality:
         lines += _interfaces(quality["interfaces"])
-    for name in ("composition", "registration"):
-        if name in quality:
-            lines.append(f"{name.capitalize()}: {_leaves(quality[name])}")
+    if "composition" in quality:
+        lines += _drawn(quality["composition"])
+    if "registration" in quality:
+        lines.append(f"Registration: {_leaves(quality['registration'])}")
     return "\n".join(lines)
 
 
@@ -55,6 +56,8 @@ def _calibration(found: dict[str, Any]) -> str:
         "nominal": ", lengths of the file",
     }.get(found["name"], "")
     text = f"Calibration: {found['name'] or 'not recorded'}{taken}"
+    if found.get("reason"):
+        text += f" ({found['reason']})"
     if not np.isfinite(found["scale"]):
         return f"{text}; how the image differs from true lengths is not known"
     return (
@@ -117,21 +120,59 @@ def _flaws(regions: dict[str, Any], place: int) -> list[str]:
 
 
 def _interfaces(interfaces: dict[str, Any]) -> list[str]:
-    """A line for each pair of regions that meet, with all that is recorded of it."""
-    known = {
-        name: np.atleast_1d(values)
-        for name, values in interfaces.items()
-        if np.ndim(values) <= 1 and not isinstance(values, str)
-    }
-    lines = []
-    for place in range(len(known.get("first", ()))):
-        rest = ", ".join(
-            f"{name} {_word(values[place])}"
-            for name, values in known.items()
-            if name not in ("first", "second") and len(values) > place
+    """A line for each pair of regions that meet."""
+    names = {name: np.atleast_1d(values) for name, values in interfaces.items()}
+    count = len(names.get("first", ()))
+    return [_interface({n: v[i] for n, v in names.items()}) for i in range(count)]
+
+
+def _interface(found: dict[str, Any]) -> str:
+    text = f"Regions {found['first']} and {found['second']}: "
+    if np.isfinite(found["mismatch"]):
+        text += "one lattice" if found["coherent"] else "two lattices"
+        text += (
+            f", {100 * found['mismatch']:+.3f} % of mismatch along "
+            f"{found['length']:.3g} nm of border, rows off by {10 * found['offset']:.3g} Å"
         )
-        pair = f"{known['first'][place]} and {known['second'][place]}"
-        lines.append(f"Regions {pair}: {rest}")
+    else:
+        text += "two lattices that were measured apart"
+    if found["units"]:
+        text += (
+            f"; {found['units']:,} primitive cells ({found['atoms']:,} atoms) that "
+            "overlapped were left out"
+        )
+    if np.isfinite(found["shortest"]):
+        text += f"; shortest distance across {found['shortest']:.3f} Å"
+    if np.isfinite(found["gaps"]):
+        text += f", {100 * found['gaps']:.0f} % of the atoms there stand at a gap"
+    return text
+
+
+def _drawn(composition: dict[str, Any]) -> list[str]:
+    """A line for each region whose elements were drawn."""
+    from ase.data import chemical_symbols
+
+    symbols = [chemical_symbols[number] for number in composition["elements"]]
+    lines = []
+    for place, label in enumerate(composition["region_labels"]):
+        parts = []
+        for name, wanted, std, drawn in zip(
+            symbols,
+            *(composition[key][place] for key in ("wanted", "std", "drawn")),
+            strict=True,
+        ):
+            if not np.isfinite(wanted):
+                continue
+            error = f" ± {100 * std:.2g}" if np.isfinite(std) and std > 0 else ""
+            parts.append(f"{name} {100 * drawn:.4g} (map: {100 * wanted:.4g}{error}) %")
+        if parts:
+            lines.append(f"Composition of region {label}: {', '.join(parts)}")
+            order = composition["order"][place]
+            if np.isfinite(order):
+                lines[-1] += f"; short-range order {order:+.3f}"
+            unknown = composition["unknown_places"][place]
+            if unknown:
+                lines[-1] += f"; {unknown:,} columns took it from elsewhere"
     return lines
 
 

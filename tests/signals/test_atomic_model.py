@@ -282,9 +282,24 @@ def test_report_says_what_is_recorded():
         calibration="reference",
         distortion=np.linalg.inv(true) @ angle,
         phases={"region_3": {"name": "Si diamond", "n_lost": 12, "coordination": 4}},
-        interfaces={"first": np.array([3]), "second": np.array([7]),
-                    "coherent": np.array([True]), "mismatch": np.array([0.0123])},
-        composition={"elements": ["Si", "Ge"], "seed": 3},
+        calibration_reason="region 3 taken as unstrained",
+        interfaces={
+            name: np.array([value])
+            for name, value in {
+                "first": 3, "second": 7, "coherent": False, "mismatch": 0.0123,
+                "offset": 0.05, "length": 12.0, "overlaps": 9, "units": 4, "atoms": 8,
+                "gaps": 0.25, "shortest": 1.75,
+            }.items()
+        },
+        composition={
+            "elements": np.array([14, 32]),
+            "region_labels": np.array([7]),
+            "wanted": np.array([[0.3, 0.7]]),
+            "std": np.array([[0.02, np.nan]]),
+            "drawn": np.array([[0.301, 0.699]]),
+            "order": np.array([0.05]),
+            "unknown_places": np.array([6]),
+        },
     )  # fmt: skip
     text = model.report()
     for said in (
@@ -296,8 +311,12 @@ def test_report_says_what_is_recorded():
         "12 columns left out",
         "Si has 4 at 2.352 Å",
         "100 % of those inside",
-        "Regions 3 and 7: coherent yes, mismatch 0.0123",
-        "Composition: elements [Si, Ge], seed 3",
+        "(region 3 taken as unstrained)",
+        "Regions 3 and 7: two lattices, +1.230 % of mismatch along 12 nm of border",
+        "rows off by 0.5 Å; 4 primitive cells (8 atoms) that overlapped were left out",
+        "shortest distance across 1.750 Å, 25 % of the atoms there stand at a gap",
+        "Composition of region 7: Si 30.1 (map: 30 ± 2) %, Ge 69.9 (map: 70) %",
+        "short-range order +0.050; 6 columns took it from elsewhere",
         "atoms moved by a continued displacement",
     ):  # fmt: skip
         assert said in text, (said, text)
