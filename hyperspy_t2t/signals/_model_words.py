@@ -132,7 +132,8 @@ def _interface(found: dict[str, Any]) -> str:
         text += "one lattice" if found["coherent"] else "two lattices"
         text += (
             f", {100 * found['mismatch']:+.3f} % of mismatch along "
-            f"{found['length']:.3g} nm of border, rows off by {10 * found['offset']:.3g} Å"
+            f"{found['length']:.3g} nm of border, rows off by "
+            f"{10 * found['offset']:.3g} Å"
         )
     else:
         text += "two lattices that were measured apart"
