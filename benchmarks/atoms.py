@@ -224,10 +224,14 @@ def in_model(model: Any, positions: Array) -> Array:
 def depth_of(labels: Array, pixel: tuple[float, float], at: Array) -> Array:
     """Distance in nm of places (n, 2) in nm from the next region or image border."""
     padded = np.pad(labels, 1, constant_values=-1)
-    depth = np.zeros(padded.shape)
-    for label in np.unique(labels):
-        inside = distance_transform_edt(padded == label, sampling=pixel[::-1])
-        depth = np.maximum(depth, inside * (padded == label))
+    inside = np.ones(padded.shape, bool)
+    for axis in (0, 1):
+        step = np.diff(padded, axis=axis) != 0
+        first, last = [slice(None)] * 2, [slice(None)] * 2
+        first[axis], last[axis] = slice(None, -1), slice(1, None)
+        inside[tuple(first)] &= ~step
+        inside[tuple(last)] &= ~step
+    depth = distance_transform_edt(inside, sampling=pixel[::-1])
     columns, rows = (np.rint(at / pixel).astype(int) + 1).T
     rows, columns = (
         rows.clip(0, depth.shape[0] - 1),

@@ -18,9 +18,9 @@ atoms as ``model.extxyz``.
 # What to do
 # ----------
 # The pixel size of the shipped image is several per cent off, as the lattice of
-# gold shows. Its atoms are therefore built with ``calibration="reference"``, which
-# takes the lattice of the reference region as that of bulk gold. A file of yours
-# keeps its pixel size unless you ask for the same.
+# gold shows. Atoms are therefore built with ``calibration="reference"``, which takes
+# the lattice of the reference region as that of its bulk. ``--calibration nominal``
+# trusts the pixel size of the file.
 
 import argparse
 import contextlib
@@ -41,13 +41,13 @@ def arguments():
     parser.add_argument("--elements", nargs="+", help="what the sample is made of")
     parser.add_argument("--output", type=Path, default="micrograph_to_atoms_output")
     parser.add_argument("--thickness", type=float, default=3.0, help="in nm")
-    parser.add_argument("--calibration", choices=["nominal", "reference"])
+    parser.add_argument(
+        "--calibration", choices=["reference", "nominal"], default="reference"
+    )
     parser.add_argument("--lazy", action="store_true", help="for large images")
     args = parser.parse_args()
     if args.file is None:
         args.elements = args.elements or ["Au"]
-        args.calibration = args.calibration or "reference"
-    args.calibration = args.calibration or "nominal"
     return args
 
 
@@ -305,7 +305,9 @@ save_figure(figure, "strain")
 # %%
 # Atoms
 # -----
-# Every indexed region is filled with its phase, strained as measured.
+# Every indexed region is filled with its phase, strained as measured. The report says
+# whose lattice the lengths rest on, by how much the image differs, and whether every
+# atom has the neighbours of its crystal.
 
 model = strain.to_atoms(args.thickness, calibration=args.calibration)
 save(model, "4_atoms")
@@ -313,23 +315,15 @@ path = args.output / "model.extxyz"
 model.write(path)
 files.append(path)
 
-correction = np.asarray(model.metadata.AtomicModel.image_correction)
-stretch = 100 * (np.sqrt(np.linalg.det(correction)) - 1)
-formula = " ".join(f"{symbol}{count}" for symbol, count in model.formula().items())
-print(f"\nAtoms     {model.n_atoms}, {formula}, calibration {args.calibration!r}")
-if args.calibration == "reference":
-    print(
-        f"          The pixel size of the file is off: lengths were changed by "
-        f"{stretch:+.2f} %,\n          so that region {strain.reference_region} has "
-        "the lattice of the bulk."
-    )
+print(f"\nAtoms     {model.report()}".replace("\n", "\n          "))
 
 # %%
 # Over the image the atoms of the projected columns lie on the bright dots. The
 # correction of the scale is undone here, since the image has its nominal pixels.
 
+correction = np.asarray(model.metadata.AtomicModel.image_correction)
 positions = 0.1 * model.positions[:, :2] @ np.linalg.inv(correction).T
-columns = np.unique(positions.round(4), axis=0)
+columns = positions[np.unique(model.column_ids, return_index=True)[1]]
 centre = columns[np.linalg.norm(columns - np.median(columns, axis=0), axis=1).argmin()]
 figure, axes = plt.subplots(1, 2, figsize=(11, 5.4), layout="constrained")
 for ax, reach, size in zip(axes, (np.inf, 1.2), (5, 45), strict=True):

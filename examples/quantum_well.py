@@ -45,9 +45,10 @@ def signal_like_image(values):
 # The chain in one line
 # ---------------------
 # The composition comes from the truth here; from a real sample it would be the
-# result of a quantification in exspy. Its maps decide which atoms are Si or Ge. The
-# strain is to be relative to the lower buffer, on which everything has grown, so
-# that is named as the reference.
+# result of a quantification in exspy. Its maps decide which atoms are Si or Ge, and
+# what the bulk lattice of the alloy is. The strain is to be relative to the lower
+# buffer, on which everything has grown, so that is named as the reference. It is also
+# the standard of length: the model is as large as a buffer of its composition is.
 
 composition = {
     element: signal_like_image(truth.composition[element]) for element in ("Si", "Ge")
@@ -64,6 +65,7 @@ model = (
 print(
     f"{model.n_atoms} atoms in {time.perf_counter() - start:.1f} s: {model.formula()}"
 )
+print(model.report())
 
 # %%
 # Step by step the same chain gives everything in between.
@@ -140,10 +142,14 @@ ax.legend()
 # Columns and composition against truth
 # -------------------------------------
 # Every column of the model has a true column nearby, and the share of Ge follows
-# the map.
+# the map. The model has true lengths; its ``image_correction`` leads back to the image.
 
-positions = 0.1 * model.positions[:, :2]
-columns = np.unique(positions.round(5), axis=0)
+correction = np.asarray(model.metadata.AtomicModel.image_correction)
+positions = 0.1 * model.positions[:, :2] @ np.linalg.inv(correction).T
+columns = positions[np.unique(model.column_ids, return_index=True)[1]]
+# Primitive cells that the frame of the image cuts are whole in the model.
+last = np.array([axis.axis[-1] for axis in axes])
+columns = columns[((columns > 0) & (columns < last)).all(axis=1)]
 distance, _ = cKDTree(np.asarray(truth.columns)[:, :2]).query(columns)
 print(f"{len(columns)} columns, {len(truth.columns)} in truth")
 print(f"distance to the true column: median {1000 * np.median(distance):.2f} pm")
@@ -173,6 +179,12 @@ right.set(
     xlim=(9, 10.5), ylim=(14.0, 12.5), xlabel="x (nm)", ylabel="y (nm)",
     title="Lower interface with the columns",
 )  # fmt: skip
+
+# %%
+# The model proves itself against its picture: it is imaged with a Gaussian probe and
+# compared with the micrograph.
+
+print(model.compare(image).report())
 
 # %%
 # Eager against lazy

@@ -12,19 +12,13 @@ drawn = synthetic_micrograph(
 )  # fmt: skip
 image = Micrograph.from_signal(drawn)
 strain = image.segment().find_peaks().index_phases(["Si"]).gpa()
-models = {name: strain.to_atoms(3, calibration=name) for name in ("nominal", "reference")}
 
-
-def bonds(model):
-    return neighbour_pairs(model.positions, model.cell, model.pbc, 2.9)[2]
-
-
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-for ax, (name, model) in zip(axes, models.items(), strict=True):
-    ax.hist(bonds(model), bins=np.linspace(2.0, 2.6, 121), color="C0")
-    ax.axvline(5.431 * np.sqrt(3) / 4, color="orange", linestyle="--", label="bulk Si")
-    ax.set(
-        xlabel="length of a bond (Å)", ylabel="bonds", title=f'calibration="{name}"',
-        yscale="log",
-    )  # fmt: skip
-    ax.legend(loc="upper left")
+figure, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
+for name, colour in (("nominal", "tab:red"), ("reference", "tab:blue")):
+    model = strain.to_atoms(3, calibration=name)
+    bonds = neighbour_pairs(model.positions, model.cell, model.pbc, 2.9)[2]
+    bins = np.linspace(2.1, 2.42, 161)
+    ax.hist(bonds, bins, color=colour, label=f'calibration="{name}"')
+ax.axvline(5.431 * np.sqrt(3) / 4, color="orange", linestyle="--", label="bulk Si")
+ax.set(xlabel="length of a bond (Å)", ylabel="bonds")
+ax.legend(loc="upper left")

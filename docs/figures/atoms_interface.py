@@ -54,7 +54,7 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained")
 cases = (
     (coherent_epitaxy(0.03, interface=(HALF, HALF)), "One lattice: bonds go on"),
     (
-        strained(0.03, 0.03, rotation=12.0, origin=(HALF, HALF)),
+        strained(0.03, 0.03, rotation=35.0, origin=(HALF, HALF)),
         "Two lattices: whole cells are taken out",
     ),
 )

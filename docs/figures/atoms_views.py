@@ -10,8 +10,8 @@ strain = (
     .index_phases(["Ge"])
     .gpa(reference=hs.roi.RectangularROI(0, 7.2, 10, 10))
 )
-labels = strain._source().labels
-model = strain.to_atoms(4)
+labels = strain.reference_of
+model = strain.to_atoms(4, {k: {"Si": 0.3, "Ge": 0.7} for k in labels})
 
 figure = plt.figure(figsize=(11, 4.2), layout="constrained")
 left, middle = figure.add_subplot(131), figure.add_subplot(132)
@@ -21,4 +21,6 @@ left.set_title('plot(color_by="region")')
 model.plot(color_by="displacement", ax=middle, s=1)
 middle.set_title('plot(color_by="displacement")')
 model.select(x=(30, 50), y=(55, 75)).plot_3d(ax=right)
+right.set_xticks([3, 4, 5])
+right.get_legend().set_loc("upper left")
 right.set_title("select(...).plot_3d()")

@@ -9,13 +9,7 @@ image = scene(
     "single_crystal", zone_axis=(1, 1, 2), rotation=0.0, shape=(300, 300),
     pixel_size=0.012, probe_size=0.03, dose=500, seed=1,
 )  # fmt: skip
-model = (
-    image.segment()
-    .find_peaks()
-    .index_phases(["Si"])
-    .gpa()
-    .to_atoms(thickness=2.7)
-)
+model = image.segment().find_peaks().index_phases(["Si"]).gpa().to_atoms(thickness=2.7)
 phase = model.metadata.AtomicModel.phases.as_dictionary()
 period = next(iter(phase.values()))["period"]
 correction = np.asarray(model.metadata.AtomicModel.image_correction)

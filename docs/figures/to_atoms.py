@@ -24,15 +24,16 @@ germanium = np.bincount(column, model.numbers == 32) / size
 correction = np.asarray(model.metadata.AtomicModel.image_correction)
 places = 0.1 * model.positions[first, :2] @ np.linalg.inv(correction).T
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.9), layout="constrained")
 left, middle, right = axes
-drawing.image(left, image)
-scale = {"c": germanium, "vmin": 0.5, "vmax": 1, "cmap": "viridis"}
-drawn = left.scatter(*places.T, s=1.5, linewidths=0, **scale)
-figure.colorbar(drawn, ax=left, label="fraction of Ge", location="bottom", shrink=0.7)
-left.set_title("Every column")
+scale = {"c": germanium, "vmin": 0.4, "vmax": 1, "cmap": "viridis"}
+drawn = left.scatter(*places.T, s=4, linewidths=0, **scale)
+figure.colorbar(drawn, ax=left, label="fraction of Ge", shrink=0.8)
+left.set(xlabel="x (nm)", ylabel="y (nm)", xlim=(0, 12.8), ylim=(12.8, 0))
+left.set(aspect="equal", title="Columns of the model")
 drawing.image(middle, image)
 middle.scatter(*places.T, s=50, facecolors="none", edgecolors=drawing.COLOUR)
-middle.set(xlim=(5, 7.5), ylim=(9.5, 7), title="Enlarged, at the lower interface")
+middle.set(xlim=(5, 7.5), ylim=(9.5, 7), title="Over the image, enlarged")
 model.select(x=(50, 56)).plot(axis="x", ax=right, s=6)
-right.set(title="From the side: a slice of 0.6 nm", xlabel="z along the beam (nm)")
+right.set(ylim=(12.8, 0), title="From the side, a slice of 0.6 nm")
+right.get_legend().set_loc("lower right")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numba import njit
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.strain.continuation import linear_continuation
+from hyperspy_t2t.strain.continuation import linear_continuation, nearest_known
 
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
@@ -126,14 +126,15 @@ def branches(
     if not jump.any():
         return None
     room = max(_ROOM * max(grid.pixel_size), _WIDE * np.hypot(*in_plane.T).min())
-    turns = _other_turns(
-        steps, both, jump, inside & _near(steps, jump, room, grid), grid
-    )
-    rest = steps.turns + turns[:, steps.ends[1]] - turns[:, steps.ends[0]]
+    near = inside & _near(steps, jump, room, grid)
+    turns = _other_turns(steps, both, jump, near, grid).reshape(2, *grid.shape)
+    turns = turns[:, *nearest_known(known)]  # as the displacement is continued
+    first, second = turns.reshape(2, -1)[:, steps.ends].swapaxes(0, 1)
+    rest = steps.turns + second - first
     others = both & steps.sure & rest.any(axis=0)
     middle = steps.middle(grid)
     cuts = middle[jump], middle[others]
-    return Branches(grid, turns.reshape(2, *grid.shape), cuts, float(room))
+    return Branches(grid, turns, cuts, float(room))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ ComplexArray = npt.NDArray[np.complexfloating]
 _NODES = 8
 """Places inside of each bin where the density is computed."""
 _EXHAUSTED = 1e-5
-"""Part of the first b below which the start vector has nothing new to give."""
+"""Part of a or of the largest b below which a start vector has nothing new to give."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,21 @@ def recursion(operator: PhononOperator, starts: Array, steps: int) -> Recursion:
             "Expected 1 step or more and start vectors that are not zero, got "
             f"{steps} steps and squares {modes}."
         )
-    width = len(modes)
-    one, none = np.ones(width), np.zeros(width)
-    now, before = operator.load(starts / np.sqrt(modes)), operator.load(0 * starts)
-    diagonal, beside = np.zeros((2, steps, width))
+    none = np.zeros(len(modes))
+    now, before = operator.load(starts), operator.load(0 * starts)
+    diagonal, beside = np.zeros((2, steps, len(modes)))
+    # Blocks are not of length 1: their lengths, and what to divide them by.
+    length, scale, back = np.sqrt(modes), 1 / np.sqrt(modes), none
     for n in range(steps):
-        back = beside[n - 1] if n else none
-        diagonal[n], square = operator.step(now, before, one, none, back)
-        beside[n] = np.sqrt(np.maximum(square - diagonal[n] ** 2, 0))
-        beside[n, (back <= 0) & (n > 0)] = 0
-        beside[n, beside[n] <= _EXHAUSTED * beside[0]] = 0
-        # The next vector is what is orthogonal to this one, of length 1.
-        length = np.divide(one, beside[n], out=np.zeros(width), where=beside[n] > 0)
-        operator.combine(now, before, -diagonal[n] * length, length)
+        crossed, _ = operator.step(now, before, scale, none, back)
+        diagonal[n] = crossed * scale
+        square = operator.add(now, before, -diagonal[n] * scale)
+        ended = (length == 0) | (square <= (_EXHAUSTED * beside[: n + 1].max(0)) ** 2)
+        ended |= square <= (_EXHAUSTED * diagonal[n]) ** 2
+        beside[n] = np.where(ended, 0, np.sqrt(square))
+        back = beside[n] * scale
+        length = beside[n]
+        scale = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
         now, before = before, now
     return Recursion(diagonal.T.copy(), beside.T.copy(), modes)
 

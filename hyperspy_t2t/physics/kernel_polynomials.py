@@ -56,8 +56,9 @@ def spectrum_window(
     """Where the spectrum is, from Lanczos steps with a random vector.
 
     The outermost Ritz values, moved outwards by their residuals and by `margin` of the
-    width; zero is always in it, as nothing resists a shift of all atoms. A mode far outside of the bands, such as that of one light atom among 10⁶, is
-    found too: its share of the vector grows most of all.
+    width; zero is always in it, as nothing resists a shift of all atoms. A mode far
+    outside of the bands, such as that of one light atom among 10⁶, is found too: its
+    share of the vector grows most of all.
     """
     start = _signs(np.random.default_rng(seed), (operator.n_atoms, 3, 1))
     steps = min(steps, 3 * operator.n_atoms)
@@ -223,9 +224,8 @@ def resolution(
     """
     inside = np.clip(window.scaled(energies), -1, 1)
     if kernel == "jackson":
-        angle = np.pi / (number + 1)
-        square = (number - inside**2 * (number - 1)) / (2 * (number + 1))
-        width = np.sqrt(square * 2 * (1 - np.cos(angle)))
+        square = (number - inside**2 * (number - 1)) / (number + 1)
+        width = np.sin(np.pi / (number + 1)) * np.sqrt(square)
     else:
         width = _LORENTZ / number * np.sqrt(1 - inside**2 + 1 / number)
     centre = np.sign(energies) * np.asarray(energies, float) ** 2

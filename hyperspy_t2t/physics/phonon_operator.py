@@ -51,8 +51,8 @@ class PhononOperator(Protocol):
         The factors are (w,), one for each vector, and so are the inner products.
         """
 
-    def combine(self, v: Any, u: Any, one: Array, other: Array) -> None:
-        """Write one v + other u into u; factors (w,)."""
+    def add(self, v: Any, u: Any, factor: Array) -> Array:
+        """Add factor v to u; u·u of each vector. The factors are (w,)."""
 
     def grouped(self, v: Any, u: Any, groups: Any, number: int, width: int) -> Array:
         """Sums of v times u over the degrees of freedom of each group, (number, w)."""
@@ -97,8 +97,7 @@ class CompiledOperator:
         self, v: Array, u: Array, scale: Array, shift: Array, back: Array
     ) -> tuple[Array, Array]:
         factors = self._factors(v.shape[2], scale, shift, back)
-        chunks = (self.n_atoms + _CHUNK - 1) // _CHUNK
-        sums = np.zeros((chunks, 2, v.shape[2]))
+        sums = np.zeros((self._chunks, 2, v.shape[2]))
         _step(
             self._blocks, self._columns, self._starts, v, u, factors,
             (0,) * v.shape[2], sums,
@@ -106,8 +105,10 @@ class CompiledOperator:
         first, second = sums.sum(axis=0)[:, : len(scale)]
         return first, second
 
-    def combine(self, v: Array, u: Array, one: Array, other: Array) -> None:
-        _combine(v, u, self._factors(v.shape[2], one, other))
+    def add(self, v: Array, u: Array, factor: Array) -> Array:
+        sums = np.zeros((self._chunks, v.shape[2]))
+        _add(v, u, self._factors(v.shape[2], factor)[0], sums)
+        return sums.sum(axis=0)[: len(factor)]
 
     def grouped(
         self, v: Array, u: Array, groups: Ints, number: int, width: int
@@ -118,6 +119,10 @@ class CompiledOperator:
 
     def load_groups(self, groups: Ints) -> Ints:
         return np.ascontiguousarray(groups, np.int32)
+
+    @property
+    def _chunks(self) -> int:
+        return (self.n_atoms + _CHUNK - 1) // _CHUNK
 
     def _factors(self, width: int, *rows: Array) -> Array:
         factors = np.zeros((len(rows), width), self.dtype)
@@ -150,16 +155,18 @@ class TorchOperator:
         matrix = _checked_matrix(matrix)
         self.n_atoms = matrix.shape[0] // 3
         self.dtype, self.device = np.dtype(dtype), torch.device(device)
-        rows = bsr_array(
-            (matrix.data.astype(self.dtype, copy=False), matrix.indices, matrix.indptr),
-            shape=matrix.shape,
-        ).tocsr()
-        parts = (rows.indptr, rows.indices, rows.data)
+        n, size = self.n_atoms, matrix.data.size
+        kind = matrix.indices.dtype if size < 2**31 else np.int64
+        starts, columns = np.zeros(3 * n + 1, kind), np.empty(size, kind)
+        values = np.empty(size, self.dtype)
+        _rows_of_blocks(
+            matrix.data, matrix.indices, matrix.indptr, starts, columns, values
+        )
         with warnings.catch_warnings():  # that such matrices are new in torch
             warnings.filterwarnings("ignore", "Sparse CSR tensor support")
             self._matrix = torch.sparse_csr_tensor(
-                *(torch.from_numpy(part) for part in parts),
-                size=rows.shape,
+                *(torch.from_numpy(part) for part in (starts, columns, values)),
+                size=matrix.shape,
                 device=self.device,
                 check_invariants=False,
             )
@@ -189,10 +196,9 @@ class TorchOperator:
         first, second = sums.cpu().numpy()
         return first, second
 
-    def combine(
-        self, v: "torch.Tensor", u: "torch.Tensor", one: Array, other: Array
-    ) -> None:
-        u.mul_(self._factor(other)).addcmul_(v, self._factor(one))
+    def add(self, v: "torch.Tensor", u: "torch.Tensor", factor: Array) -> Array:
+        u.addcmul_(v, self._factor(factor))
+        return self._inner(u, u).cpu().numpy()
 
     def grouped(
         self,
@@ -271,13 +277,16 @@ def _step(
 
 
 @numba.njit(parallel=True, cache=True, fastmath=True)
-def _combine(v: Array, u: Array, factors: Array) -> None:
-    for i in numba.prange(len(u)):
-        for a in range(3):
-            for lane in range(u.shape[2]):
-                u[i, a, lane] = (
-                    factors[0, lane] * v[i, a, lane] + factors[1, lane] * u[i, a, lane]
-                )
+def _add(v: Array, u: Array, factor: Array, sums: Array) -> None:
+    """Add factor v to u; u·u of chunks of atoms, (chunks, w)."""
+    n = len(u)
+    for chunk in numba.prange(len(sums)):
+        for i in range(chunk * _CHUNK, min(n, (chunk + 1) * _CHUNK)):
+            for a in range(3):
+                for lane in range(len(factor)):
+                    value = u[i, a, lane] + factor[lane] * v[i, a, lane]
+                    u[i, a, lane] = value
+                    sums[chunk, lane] += value * value
 
 
 @numba.njit(parallel=True, cache=True)
@@ -291,6 +300,27 @@ def _grouped(v: Array, u: Array, groups: Ints, sums: Array) -> None:
                 if group >= 0:
                     for lane in range(sums.shape[2]):
                         sums[part, group, lane] += v[i, a, lane] * u[i, a, lane]
+
+
+@numba.njit(cache=True, nogil=True)
+def _rows_of_blocks(
+    blocks: Array,
+    block_columns: Ints,
+    block_starts: Ints,
+    starts: Ints,
+    columns: Ints,
+    values: Array,
+) -> None:
+    """Write blocks of 3 × 3 as sparse rows, without the coordinates scipy goes by."""
+    place = 0
+    for i in range(len(block_starts) - 1):
+        for a in range(3):
+            for block in range(block_starts[i], block_starts[i + 1]):
+                for b in range(3):
+                    columns[place] = 3 * block_columns[block] + b
+                    values[place] = blocks[block, a, b]
+                    place += 1
+            starts[3 * i + a + 1] = place
 
 
 def _checked_matrix(matrix: bsr_array) -> bsr_array:

@@ -18,9 +18,10 @@ from hyperspy_t2t.signals._atom_blocks import Block
 from hyperspy_t2t.signals._measured_strain import coarse_labels
 from hyperspy_t2t.signals._source import Source
 from hyperspy_t2t.signals._strain_fields import field_of, field_of_region
+from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.maps import LatticeField
 
-_CLOSE = 0.6
+_CLOSE = 0.75
 """Share of the least distance of columns in the bulk below which one is too many."""
 Found = tuple[dict[int, Columns], FillReport]
 Fill = Callable[[Polygons, LatticeField | None, Mapping[int, LatticeField]], Found]
@@ -70,9 +71,11 @@ def _branched(
     grid = ImageGrid.from_dict(domain["grid"])
     u, in_plane = np.asarray(domain["displacement"]), block.cell.in_plane
     inside = np.isin(coarse_labels(source, grid), labels)
-    strong = np.asarray(domain["amplitude"]) > float(domain["faintest"])
+    strong = inside & (np.asarray(domain["amplitude"]) > float(domain["faintest"]))
+    # At the outline an average sees more than this lattice: no jump there counts.
+    known = core(strong if strong.any() else inside)
     gradient = np.asarray(domain["gradient"])
-    found = branches(u, gradient, in_plane, inside, strong, grid)
+    found = branches(u, gradient, in_plane, inside, known, grid)
     if found is None:
         return None
     other = u + np.einsum("iyx,ij->jyx", found.turns, in_plane)
@@ -123,8 +126,8 @@ def filled_beside_cuts(
     )
     columns = dict(stored[0])
     for label, one in branched.items():
-        merged = _merged(columns[label], other[0][label], one, reach)
-        columns[label] = _apart(merged, one, _shortest(block, label))
+        columns[label] = _merged(columns[label], other[0][label], one, reach)
+    columns = _apart(columns, branched, block)
     return columns, _one_report(columns, stored[1], other[1])
 
 
@@ -200,20 +203,51 @@ def _merged(stored: Columns, other: Columns, one: Branched, reach: float) -> Col
     return Columns(**joined, period=stored.period)
 
 
-def _apart(columns: Columns, one: Branched, shortest: float) -> Columns:
-    """Columns without nodes near a core that lie on another.
+def _upright(columns: Columns, near: np.ndarray, most: float) -> Columns:
+    """Columns near a core with crumpled cells put there as they are undeformed.
 
-    `shortest` is the least distance of two columns in the bulk in nm.
+    In a core the average knows no strain. `most` is how far in nm a column may be from
+    where it is in its undeformed cell.
     """
-    near = np.flatnonzero(np.isfinite(one.branches.preference(columns.position)))
-    pairs = cKDTree(columns.position[near]).query_pairs(
+    sites = sites_of_node(columns)
+    rows = (sites * np.unique(near // sites))[:, None] + np.arange(sites)
+    seen, straight = (
+        table[rows] - table[rows].mean(axis=1, keepdims=True)
+        for table in (columns.position, columns.reference)
+    )
+    crumpled = np.hypot(*np.moveaxis(seen - straight, -1, 0)).max(axis=1) > most
+    position = columns.position.copy()
+    position[rows[crumpled]] += (straight - seen)[crumpled]
+    return replace(columns, position=position)
+
+
+def _apart(
+    columns: dict[int, Columns], branched: Mapping[int, Branched], block: Block
+) -> dict[int, Columns]:
+    """Columns of which none near a core lies on one of another node."""
+    result = dict(columns)
+    place, owner = [np.empty((0, 2))], [np.empty((0, 2), int)]
+    shortest = min(_shortest(block, label) for label in branched)
+    for label, one in branched.items():
+        own = columns[label]
+        near = np.flatnonzero(np.isfinite(one.branches.preference(own.position)))
+        result[label] = own = _upright(own, near, (1 - _CLOSE) * shortest)
+        place.append(own.position[near])
+        node = near // sites_of_node(own)
+        owner.append(np.stack([np.full(len(near), label), node], axis=1))
+    nodes, of = np.unique(np.concatenate(owner), axis=0, return_inverse=True)
+    pairs = cKDTree(np.concatenate(place)).query_pairs(
         _CLOSE * shortest, output_type="ndarray"
     )
-    kept = np.ones(len(columns) // sites_of_node(columns), bool)
-    for first, second in np.sort(near[pairs] // sites_of_node(columns), axis=1):
-        if first != second and kept[first]:
-            kept[second] = False
-    return columns[np.repeat(kept, sites_of_node(columns))]
+    gone = np.zeros(len(nodes), bool)
+    for first, second in np.sort(of.ravel()[pairs], axis=1):
+        gone[second] |= first != second and not gone[first]
+    for label in branched:
+        sites = sites_of_node(result[label])
+        kept = np.ones(len(result[label]) // sites, bool)
+        kept[nodes[gone & (nodes[:, 0] == label), 1]] = False
+        result[label] = result[label][np.repeat(kept, sites)]
+    return result
 
 
 def _shortest(block: Block, label: int) -> float:

@@ -27,6 +27,20 @@ _MIXED = 2.0
 displacement is that of both sides."""
 
 
+def regions_along(line: np.ndarray, source: Source) -> list[int]:
+    """Labels of the regions that a line of points (n, 2) in nm runs through."""
+    rows, columns = (
+        np.clip(np.rint(index).astype(int), 0, size - 1)
+        for index, size in zip(
+            source.grid.to_pixels(line), source.grid.shape, strict=True
+        )
+    )
+    window = tuple(slice(i.min(), i.max() + 1) for i in (rows, columns))
+    labels = np.asarray(source.labels[window])
+    found = np.unique(labels[rows - rows.min(), columns - columns.min()])
+    return found[found > 0].tolist()
+
+
 def placed_beside_faults(
     columns: Columns,
     region: MeasuredRegion,

@@ -15,6 +15,7 @@ from hyperspy_t2t.atoms.interfaces import Interfaces
 from hyperspy_t2t.signals._atom_blocks import Blocks, find_blocks, image_frame
 from hyperspy_t2t.signals._atom_closing import amorphous_region, closed_blocks
 from hyperspy_t2t.signals._atom_composition import BulkCrystals, drawn
+from hyperspy_t2t.signals._atom_faults import regions_along
 from hyperspy_t2t.signals._atom_filling import Surroundings, filled_block
 from hyperspy_t2t.signals._atom_hydrogen import passivated
 from hyperspy_t2t.signals._atom_model import Built, atomic_model
@@ -66,7 +67,7 @@ def atoms_of_strain(strain: Any, composition: Any, options: AtomOptions) -> Any:
         _outlines(source, frame),
         to_true,
         bulk.shares,
-        _faults(strain, options),
+        _faults(strain, source, options),
     )
     filled, reports = _filled(found, around, options, empty)
     found.empty.update(empty)
@@ -99,14 +100,16 @@ def _outlines(source: Source, frame: ImageFrame) -> Polygons:
     return Polygons.from_contours(frame.widened(contours, _BEYOND))
 
 
-def _faults(strain: Any, options: AtomOptions) -> dict[int, list[np.ndarray]]:
-    """Lines of the planar faults of each region."""
+def _faults(
+    strain: Any, source: Source, options: AtomOptions
+) -> dict[int, list[np.ndarray]]:
+    """Lines of the planar faults that run through each region."""
     found: dict[int, list[np.ndarray]] = {}
     if options.faults is None or strain.metadata.has_item("Strain.absolute"):
         return found
-    table = strain.faults()
-    for label, line in zip(table["region"].tolist(), table["points"], strict=True):
-        found.setdefault(label, []).append(np.asarray(line))
+    for line in map(np.asarray, strain.faults()["points"]):
+        for label in regions_along(line, source):
+            found.setdefault(label, []).append(line)
     return found
 
 

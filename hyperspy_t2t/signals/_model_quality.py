@@ -11,6 +11,7 @@ from hyperspy_t2t.atoms.nearest_bonds import SHELL
 from hyperspy_t2t.physics.bulk_density import Interior, bulk_density, interior_of
 from hyperspy_t2t.physics.first_shell import Shell, first_shells
 from hyperspy_t2t.physics.neighbours import count_and_nearest
+from hyperspy_t2t.signals._model_fitness import mechanics_of
 
 _INSIDE = 6.0
 """Å from a border or surface that atoms inside are away."""
@@ -65,6 +66,9 @@ def quality_of(model: Any) -> dict[str, Any]:
         found = node.get_item(name)
         if found is not None:
             result[name] = found.as_dictionary()
+    mechanics = mechanics_of(model)
+    if mechanics is not None:
+        result["mechanics"] = mechanics
     return result
 
 

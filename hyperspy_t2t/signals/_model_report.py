@@ -29,6 +29,11 @@ class ModelReport:
               the angle between x and y); NaN if not known
             - ``interfaces``, ``composition``, ``registration``: as ``to_atoms`` left
               them in the metadata, if it did
+            - ``mechanics``, if a region is a tetrahedral crystal with Keating
+              constants: arrays with a value for each such ``region``: ``mean_force``
+              and ``max_force`` (eV/Å) of its ``n_bulk`` bulk atoms; ``lattice_force``,
+              the mean of ``force_map(of="lattice")``, its ``threshold`` (eV/Å) and the
+              share of the area above it, ``standing_out``
 
         Notes
         -----

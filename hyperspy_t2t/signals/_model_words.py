@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.signals._model_fitness import mechanics_in_words
+
 
 def text_of(quality: dict[str, Any]) -> str:
     """The model, a paragraph for each region, and where they meet."""
@@ -20,6 +22,8 @@ def text_of(quality: dict[str, Any]) -> str:
         lines += _drawn(quality["composition"])
     if "registration" in quality:
         lines.append(f"Registration: {_leaves(quality['registration'])}")
+    if "mechanics" in quality:
+        lines += mechanics_in_words(quality["mechanics"])
     return "\n".join(lines)
 
 

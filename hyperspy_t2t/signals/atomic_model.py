@@ -9,17 +9,28 @@ import numpy as np
 from hyperspy.signals import LazySignal1D, Signal1D
 
 from hyperspy_t2t.signals._companions import ComputesCarried
+from hyperspy_t2t.signals._mechanics import Mechanics
 from hyperspy_t2t.signals._model_comparison import ModelComparing
 from hyperspy_t2t.signals._model_files import ModelFiles
+from hyperspy_t2t.signals._model_refinement import ModelRefinement
 from hyperspy_t2t.signals._model_report import ModelReport
 from hyperspy_t2t.signals._model_views import ModelViews
 from hyperspy_t2t.signals._table import FlatTable, table_axes, table_data
+from hyperspy_t2t.signals._vibrations import Vibrations
 
 Range = tuple[float | None, float | None]
 
 
 class AtomicModel(
-    ModelViews, ModelReport, ModelFiles, ModelComparing, FlatTable, Signal1D
+    ModelViews,
+    ModelReport,
+    ModelFiles,
+    ModelComparing,
+    ModelRefinement,
+    Mechanics,
+    Vibrations,
+    FlatTable,
+    Signal1D,
 ):
     """Atoms in one table: a row per atom, grouped by region.
 

@@ -18,8 +18,6 @@ Array = npt.NDArray[np.floating]
 _MOST_PARTS = 24
 _WHOLE = 0.1
 """How far from whole numbers the orders may be, in units of the fraction."""
-_FAR = 5.0
-"""Times the usual distance of a g from its node that is too far."""
 
 
 class LatticeCell(NamedTuple):
@@ -31,28 +29,6 @@ class LatticeCell(NamedTuple):
     """Length of the second in nm."""
     angle: float
     """Angle between them in degrees, 0 to 180."""
-
-
-def fitted_pair(g_vectors: Array) -> Array:
-    """The first two g of a lattice, by least squares from all, rows (2, 2).
-
-    Each g of the reference is refined on its own; together they know it better. A spot
-    of another lattice may be among them: what is far from where the first two expect it
-    does not count.
-
-    Parameters
-    ----------
-    g_vectors
-        In 1/nm, shape (n, 2), of :func:`lattice_orders`.
-    """
-    orders = lattice_orders(g_vectors)
-    away = np.linalg.norm(g_vectors - orders @ g_vectors[:2], axis=1)
-    # Orders magnify the errors of the first two.
-    away /= np.maximum(1.0, np.abs(orders).max(axis=1))
-    usual = np.median(away[2:]) if len(away) > 2 else 0.0
-    kept = away <= _FAR * usual + 1e-9 * np.linalg.norm(g_vectors[:2])
-    kept[:2] = True
-    return np.linalg.lstsq(orders[kept], g_vectors[kept], rcond=None)[0]
 
 
 def lattice_orders(g_vectors: Array) -> Array:
