@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.atoms.site_occupancy import MixedSites
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
 Array = npt.NDArray[np.floating]
 SHELL = 1.2
 """Neighbours within this times the distance of the nearest count as nearest, too."""
+_APART = 0.3
+"""In Å: what is nearer is the atom itself, or an element that shares its place."""
 
 
 class NearestBonds(NamedTuple):
@@ -29,15 +30,15 @@ class NearestBonds(NamedTuple):
         return len(self.vectors)
 
 
-def nearest_bonds(phase: CrystalPhase, sites: MixedSites) -> list[NearestBonds]:
+def nearest_bonds(phase: CrystalPhase, places: Array) -> list[NearestBonds]:
     """First shell of each place, partly empty neighbours counted as there.
 
     Parameters
     ----------
     phase
         Gives the cell and all its sites.
-    sites
-        Places whose neighbours are wanted.
+    places
+        Sites whose neighbours are wanted, in fractional coordinates, shape (n, 3).
     """
     lattice = np.asarray(phase.lattice)
     heights = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
@@ -46,11 +47,11 @@ def nearest_bonds(phase: CrystalPhase, sites: MixedSites) -> list[NearestBonds]:
     shifts = np.stack(np.meshgrid(*index, indexing="ij"), -1).reshape(-1, 3)
     others = (phase.fractional[:, None] % 1.0 + shifts).reshape(-1, 3) @ lattice
     found = []
-    for place in sites.fractional % 1.0:
+    for place in np.asarray(places) % 1.0:
         vectors = others - place @ lattice
         distance = np.linalg.norm(vectors, axis=1)
-        length = float(distance[distance > 1e-3 * reach].min())
-        near = (distance > 1e-3 * reach) & (distance < SHELL * length)
+        length = float(distance[distance > _APART].min())
+        near = (distance > _APART) & (distance < SHELL * length)
         unique = np.unique(np.round(vectors[near], 6), axis=0)
         found.append(NearestBonds(unique, length))
     return found

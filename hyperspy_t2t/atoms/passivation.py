@@ -9,6 +9,7 @@ import numpy.typing as npt
 from numba import njit
 
 from hyperspy_t2t.atoms.interfaces import least_removed
+from hyperspy_t2t.atoms.nearest_bonds import nearest_bonds
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.physics.neighbours import neighbour_vectors
 
@@ -25,8 +26,6 @@ Computational Chemistry Comparison and Benchmark Database, https://doi.org/10.18
 (AlH, GaH and InH: Huber & Herzberg, Constants of Diatomic Molecules, 1979). For others
 the sum of the covalent radii (Cordero et al., Dalton Trans. 2008, 2832,
 https://doi.org/10.1039/b801115j)."""
-_NEXT = 1.2
-"""Longest bond of a site over its shortest."""
 _AT_END = 0.35
 """An atom within this share of a bond's length from its end holds it."""
 _SLAB = 100_000
@@ -63,15 +62,7 @@ def bond_vectors(phase: CrystalPhase) -> Array:
     ValueError
         A site with more than four: what ends such bonds is no hydrogen.
     """
-    lattice = phase.lattice
-    turns = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 3), -1).reshape(-1, 3)
-    steps = phase.fractional[None] - phase.fractional[:, None]
-    steps = ((steps - np.floor(steps))[:, :, None] + turns) @ lattice
-    steps = steps.reshape(len(phase.fractional), -1, 3)
-    length = np.linalg.norm(steps, axis=-1)
-    length[length < 0.3] = np.inf  # itself, and elements that share its place
-    bound = length <= _NEXT * length.min(axis=1, keepdims=True)
-    found = [_distinct(step[row]) for step, row in zip(steps, bound, strict=True)]
+    found = [bonds.vectors for bonds in nearest_bonds(phase, phase.fractional)]
     most = max(map(len, found))
     if most > MOST_BONDS:
         raise ValueError(
@@ -144,12 +135,6 @@ def hydrogens(
     return Hydrogens(
         place[~gone][order], parent[~gone][order], crowded + int(gone.sum())
     )
-
-
-def _distinct(vectors: Array) -> Array:
-    """Vectors (n, 3) without those that stand twice."""
-    first = np.unique(np.round(vectors, 3) + 0.0, axis=0, return_index=True)[1]
-    return vectors[np.sort(first)]
 
 
 def _hydride_lengths(numbers: Ints) -> Array:

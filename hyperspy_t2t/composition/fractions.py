@@ -25,9 +25,10 @@ def check_fractions(fractions: dict[str, Array], *, tolerance: float = 0.02) -> 
     for element, values in fractions.items():
         low, high = values[known].min(), values[known].max()
         if low < -tolerance or high > 1 + tolerance:
+            span = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
             raise ValueError(
-                f"Expected fractions of {element} from 0 to 1, got {low:.3g} to "
-                f"{high:.3g}. Divide percentages by 100."
+                f"Expected fractions of {element} from 0 to 1, got {span}. "
+                "Divide percentages by 100."
             )
     total = stack.sum(axis=0)[known]
     worst = total[np.abs(total - 1).argmax()]

@@ -108,12 +108,6 @@ def first_neighbours(positions: Array, period: float | None) -> Ints:
     )[0]
 
 
-def warren_cowley(kinds: Ints, near: Ints, fractions: Array, column: Ints) -> float:
-    """α of the nearest neighbours, see :func:`ordered`."""
-    expected = _unlike_expected(near, fractions, column)
-    return 1 - _unlike(kinds, near) / expected if expected else 0.0
-
-
 def _blocks(positions: Array) -> Ints:
     """Which cube of the given side each atom is in, numbered from 0."""
     place = np.floor((positions - positions.min(axis=0)) / _BLOCK).astype(np.int64)

@@ -60,7 +60,7 @@ class Block:
         """Nearest neighbours of each site of a member's bulk."""
         lattice = self.leader.solution.crystal
         own = replace(lattice, cell=self.members[label].bulk.cell)
-        return nearest_bonds(own, self.content[self.leader.label])
+        return nearest_bonds(own, self.content[self.leader.label].fractional)
 
     @property
     def spacing(self) -> float:

@@ -13,6 +13,7 @@ from hyperspy_t2t.atoms.columns import Columns
 from hyperspy_t2t.atoms.dislocation_cuts import Branches, branches
 from hyperspy_t2t.atoms.filling import FillReport
 from hyperspy_t2t.atoms.inside_polygon import Polygons
+from hyperspy_t2t.atoms.virtual_cell import VirtualCell
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.signals._atom_blocks import Block
 from hyperspy_t2t.signals._measured_strain import coarse_labels
@@ -23,6 +24,8 @@ from hyperspy_t2t.strain.maps import LatticeField
 
 _CLOSE = 0.75
 """Share of the least distance of columns in the bulk below which one is too many."""
+_MARGIN = 16
+"""Places around regions, beyond which a spline forgets."""
 Found = tuple[dict[int, Columns], FillReport]
 Fill = Callable[[Polygons, LatticeField | None, Mapping[int, LatticeField]], Found]
 
@@ -67,19 +70,36 @@ def branched_regions(block: Block, source: Source) -> dict[int, Branched]:
 def _branched(
     domain: dict, block: Block, labels: list[int], source: Source
 ) -> Branched | None:
-    """Branches of one stored domain."""
-    grid = ImageGrid.from_dict(domain["grid"])
-    u, in_plane = np.asarray(domain["displacement"]), block.cell.in_plane
+    """Branches of one stored domain in some of its regions."""
+    grid, in_plane = ImageGrid.from_dict(domain["grid"]), block.cell.in_plane
     inside = np.isin(coarse_labels(source, grid), labels)
-    strong = inside & (np.asarray(domain["amplitude"]) > float(domain["faintest"]))
+    if not inside.any():
+        return None
+    window = _around(inside)
+    grid, inside = grid.window(*window), inside[window]
+    u, beta, amplitude = (
+        np.asarray(domain[name])[..., *window]
+        for name in ("displacement", "gradient", "amplitude")
+    )
+    strong = inside & (amplitude > float(domain["faintest"]))
     # At the outline an average sees more than this lattice: no jump there counts.
     known = core(strong if strong.any() else inside)
-    gradient = np.asarray(domain["gradient"])
-    found = branches(u, gradient, in_plane, inside, known, grid)
+    found = branches(u, beta, in_plane, inside, known, grid)
     if found is None:
         return None
-    other = u + np.einsum("iyx,ij->jyx", found.turns, in_plane)
+    other = np.array(domain["displacement"])
+    other[:, *window] += np.einsum("iyx,ij->jyx", found.turns, in_plane)
     return Branched(found, {**domain, "displacement": other}, in_plane)
+
+
+def _around(inside: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of a mask with a margin."""
+    result = []
+    for axis in (1, 0):
+        used = np.flatnonzero(inside.any(axis=axis))
+        start, stop = max(used[0] - _MARGIN, 0), used[-1] + 1 + _MARGIN
+        result.append(slice(int(start), int(min(stop, inside.shape[1 - axis]))))
+    return result[0], result[1]
 
 
 def filled_beside_cuts(
@@ -126,7 +146,9 @@ def filled_beside_cuts(
     )
     columns = dict(stored[0])
     for label, one in branched.items():
-        columns[label] = _merged(columns[label], other[0][label], one, reach)
+        columns[label] = _merged(
+            columns[label], other[0][label], one, block.cell, reach
+        )
     columns = _apart(columns, branched, block)
     return columns, _one_report(columns, stored[1], other[1])
 
@@ -171,7 +193,9 @@ class PartOfPolygons(Polygons):
         return found
 
 
-def _merged(stored: Columns, other: Columns, one: Branched, reach: float) -> Columns:
+def _merged(
+    stored: Columns, other: Columns, one: Branched, cell: VirtualCell, reach: float
+) -> Columns:
     """Columns of nodes where each branch is better, both in the stored one's terms.
 
     Where the branches meet a node may seem to lie a hair on either side: of two that
@@ -193,6 +217,7 @@ def _merged(stored: Columns, other: Columns, one: Branched, reach: float) -> Col
         other,
         reference=other.reference - turns @ one.in_plane,
         node=other.node - turns,
+        depth=_in_period(other.depth - turns @ cell.basis @ cell.depth, other.period),
     )
     joined = {
         field.name: np.concatenate(
@@ -201,6 +226,12 @@ def _merged(stored: Columns, other: Columns, one: Branched, reach: float) -> Col
         for field in table_fields(Columns)[:-1]
     }
     return Columns(**joined, period=stored.period)
+
+
+def _in_period(depth: np.ndarray, period: float) -> np.ndarray:
+    """Depths from 0 to one period, a hair below counting as zero."""
+    hair = 1e-6 * period
+    return np.maximum((depth + hair) % period - hair, 0.0)
 
 
 def _upright(columns: Columns, near: np.ndarray, most: float) -> Columns:

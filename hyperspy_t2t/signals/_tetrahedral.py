@@ -163,7 +163,7 @@ def tetrahedral_atoms(
         rows, positions, numbers[rows], group[rows], bonds,
         keating_model(bonds, constants={**constants, **given}),
         bonds.wrong | unknown.any(axis=1),
-        {int(model.region_labels[k]): why for k, why in left_out.items()},
+        {int(model.region_labels[k]): left_out[k] for k in sorted(left_out)},
         tuple("-".join(names) for names in loose),
     )  # fmt: skip
 

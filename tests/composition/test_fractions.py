@@ -15,7 +15,7 @@ from hyperspy_t2t.composition.fractions import (
 @pytest.mark.parametrize(
     ("fractions", "message"),
     [
-        ({"Si": 70.0, "Ge": 30.0}, r"fractions of Si from 0 to 1, got 70 to 70.*100"),
+        ({"Si": 70.0, "Ge": 30.0}, r"fractions of Si from 0 to 1, got 70.*100"),
         ({"Si": -0.2, "Ge": 1.0}, r"Si from 0 to 1, got -0.2"),
         ({"Si": 0.5, "Ge": 0.3}, r"Si, Ge that sum to 1.*got a sum of 0.8"),
         ({"Si": np.nan, "Ge": 1.0}, "NaN everywhere"),
