@@ -323,8 +323,10 @@ print(f"\nAtoms     {model.report()}".replace("\n", "\n          "))
 
 correction = np.asarray(model.metadata.AtomicModel.image_correction)
 positions = 0.1 * model.positions[:, :2] @ np.linalg.inv(correction).T
-columns = positions[np.unique(model.column_ids, return_index=True)[1]]
-centre = columns[np.linalg.norm(columns - np.median(columns, axis=0), axis=1).argmin()]
+first = np.unique(model.column_ids, return_index=True)[1]
+columns = positions[first]
+shown = columns[model.region[first] == strain.reference_region]
+centre = np.median(shown if len(shown) else columns, axis=0)
 figure, axes = plt.subplots(1, 2, figsize=(11, 5.4), layout="constrained")
 for ax, reach, size in zip(axes, (np.inf, 1.2), (5, 45), strict=True):
     near = columns[np.abs(columns - centre).max(axis=1) < reach]

@@ -45,5 +45,5 @@ right.legend(
         Line2D([], [], marker="o", linestyle="", color=c, label=names[n])
         for n, c in colours.items()
     ],
-    loc="upper right",
+    loc="upper left",
 )
