@@ -10,9 +10,9 @@ Two ways to the trace of a density over a group of atoms:
   vector takes a product a moment whatever the number of groups: layers, columns. Their
   densities add up to that of their union.
 
-The relative error of a density is about √(2/(modes · vectors)) times the root of the
-number of modes that are not resolved from each other, and is measured, from the scatter
-of the vectors. Groups of so few atoms that unit vectors cost no more are exact.
+The relative error of a density is about √(2/(m v)) for v vectors and m modes within the
+resolution, and is measured, from the scatter of the vectors. Groups of so few atoms
+that unit vectors cost no more are exact.
 """
 
 from collections.abc import Callable, Iterator

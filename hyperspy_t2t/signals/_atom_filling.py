@@ -71,7 +71,6 @@ def filled_block(
             phase=block.leader.solution.crystal.name,
             zone_axis=block.cell.zone_axis,
         )
-    measured = block.common or block.leader.field
     # Columns lean in true lengths; the image shows them distorted.
     lean = np.linalg.solve(around.to_true, block.cell.lean)
     cell = replace(block.cell, lean=lean)
@@ -86,7 +85,7 @@ def filled_block(
             labels=tuple(block.members),
             common=common,
             fields=fields,
-            measured=_measured(measured, around.frame),
+            measured=lambda points: np.ones(len(points), bool),  # told below
         )
 
     branched = branched_regions(block, around.source)
@@ -121,6 +120,8 @@ def _strained(
     Also how many of them were lost.
     """
     columns = columns[_cells_in_image(columns, around.frame)]
+    seen = _measured(member.field, around.frame, columns.position)
+    columns = replace(columns, continued=~seen)
     lost, lines = 0, around.faults.get(member.label, [])
     if lines:
         columns, lost = placed_beside_faults(
@@ -151,14 +152,12 @@ def _stiffness(
     return found.matrix
 
 
-def _measured(field: LatticeField, frame: ImageFrame) -> Any:
-    """Whether u was measured at positions (n, 2) in nm, as a function of them."""
-
-    def measured(positions: np.ndarray) -> np.ndarray:
-        seen = field.amplitude.at(positions)[0] > field.faintest
-        return frame.holds(positions) & seen
-
-    return measured
+def _measured(
+    field: LatticeField, frame: ImageFrame, positions: np.ndarray
+) -> np.ndarray:
+    """Whether u was measured at positions (n, 2) in nm, or continued."""
+    seen = field.amplitude.at(positions)[0] > field.faintest
+    return frame.holds(positions) & seen
 
 
 def _region(
@@ -176,7 +175,7 @@ def _region(
     if repeats is not None:
         thickness = repeats * columns.period
     length = {"thickness": thickness} if repeats is None else {"repeats": repeats}
-    site = np.repeat(columns.site.astype(np.int8), atom_counts(columns, **length))
+    site = np.repeat(columns.site.astype(np.int16), atom_counts(columns, **length))
     numbers = draw_numbers(content, site, options.seed + label)
     return FilledRegion(
         label,

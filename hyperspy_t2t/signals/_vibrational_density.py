@@ -22,6 +22,7 @@ from hyperspy_t2t.physics.phonon_operator import (
     TorchOperator,
 )
 from hyperspy_t2t.physics.recursion_densities import recursion_densities
+from hyperspy_t2t.physics.threads import threads_for
 from hyperspy_t2t.signals._companions import user_level
 from hyperspy_t2t.signals._progress import DELAY, wanted
 from hyperspy_t2t.signals._tetrahedral import TetrahedralAtoms, tetrahedral_atoms
@@ -71,7 +72,10 @@ def _found(matrix: bsr_array, groups: AtomGroups, options: VibrationOptions) -> 
     vectors, starts = _vectors(len(compact), count, options)
     operator = _operator(matrix, options)
     total = _WINDOW_STEPS + _products(count, vectors, starts, options)
-    with _watched(operator, options.show_progressbar, total) as watched:
+    with (
+        threads_for(len(compact)),
+        _watched(operator, options.show_progressbar, total) as watched,
+    ):
         window = spectrum_window(watched, steps=_WINDOW_STEPS, seed=options.seed)
         bins = energy_bins(window, options.energies, fwhm=options.resolution)
         shared = {"vectors": vectors, "window": window, "seed": options.seed}

@@ -56,7 +56,7 @@ def modes_below(result):
 def test_integrals_are_those_of_the_eigenvectors(solved, starts):
     atoms, operator, energies, weights = solved
     groups = (atoms.positions[:, 2] > 11).astype(int)
-    result = local_densities(operator, groups, starts=starts, vectors=48)
+    result = local_densities(operator, groups, starts=starts, vectors=32)
     below = modes_below(result)
     np.testing.assert_allclose(below[:, -1], result.modes, rtol=1e-3)
     np.testing.assert_array_equal(result.modes, 3 * np.bincount(groups))
@@ -81,15 +81,15 @@ def test_the_stated_error_is_that_of_other_seeds(solved):
     for starts in ("own", "shared"):
         runs = [
             local_densities(
-                operator, groups, energies=grid, moments=64, vectors=16,
+                operator, groups, energies=grid, moments=32, vectors=16,
                 starts=starts, seed=seed,
             )
-            for seed in range(8)
+            for seed in range(6)
         ]  # fmt: skip
         scatter = np.std([run.density for run in runs], axis=0, ddof=1)
         stated = np.sqrt(np.mean([run.error**2 for run in runs], axis=0))
         ratio = np.sqrt((scatter**2).sum() / (stated**2).sum())
-        assert 0.75 < ratio < 1.3
+        assert 0.7 < ratio < 1.4
 
 
 def test_regions_add_up_to_the_whole_and_seeds_reproduce(solved):

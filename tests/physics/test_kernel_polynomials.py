@@ -63,7 +63,7 @@ def test_moments_are_those_of_the_eigenvectors(solved, width, dtype, close):
     matrix, squares, vectors = solved
     operator = CompiledOperator(matrix, dtype=dtype)
     starts = np.random.default_rng(0).normal(size=(operator.n_atoms, 3, width))
-    window = spectrum_window(operator)
+    window = spectrum_window(operator, steps=40)
     moments = chebyshev_moments(operator, starts, 300, window)
     weights = (vectors.T @ starts.reshape(-1, width)) ** 2
     angle = np.arccos((squares - window.centre) / window.half)
@@ -87,8 +87,8 @@ def test_moments_of_groups_are_parts_of_those_of_the_whole(solved):
     np.testing.assert_allclose(parts[:, :, 1], expected, rtol=1e-9)
 
 
-def test_torch_gives_the_same_numbers(solved):
-    matrix, _, _ = solved
+def test_torch_gives_the_same_numbers():
+    matrix = alloy_matrix((2, 2, 2))
     compiled, torch = CompiledOperator(matrix), TorchOperator(matrix, device="cpu")
     window = spectrum_window(compiled)
     starts = np.random.default_rng(0).choice([-1.0, 1.0], (compiled.n_atoms, 3, 4))

@@ -23,7 +23,7 @@ LABELS = np.array([2, 3, 7])
 ALLOY = 5.62
 
 
-def crystal(a=ALLOY, size=(3, 3, 3), ge=0.7, seed=0):
+def crystal(a=ALLOY, size=(3, 2, 2), ge=0.7, seed=0):
     """Random SiGe in a cell that is a little too small or large: x, y, z, number."""
     atoms = bulk("Si", "diamond", a, cubic=True) * size
     random = np.random.default_rng(seed).random(len(atoms))
@@ -102,7 +102,7 @@ def group_atoms(density):
 )
 def test_it_is_the_density_of_all_modes(alloy, diagonalised, method, slack):
     # So many vectors that their trace is exact: what is left is the broadening.
-    found = alloy.vibrational_dos(margin=0, method=method, vectors=400)
+    found = alloy.vibrational_dos(margin=0, method=method, vectors=100)
     energies, shares = diagonalised
     upper = axis_of(found) + 0.1
     width = found.metadata.VibrationalDOS.resolution
@@ -132,7 +132,7 @@ def test_the_integral_is_the_number_of_modes(alloy, options):
 
 
 def test_parts_add_up_to_the_whole(alloy):
-    same = {"margin": 0, "vectors": 700, "energies": np.arange(0.1, 80, 0.4)}
+    same = {"margin": 0, "vectors": 300, "energies": np.arange(0.1, 80, 0.4)}
     one = alloy.vibrational_dos(**same)
     assert group_atoms(one).sum() == alloy.n_atoms
     whole = one.data.sum(axis=0)
@@ -169,7 +169,7 @@ def test_optical_phonon_of_the_crystals(a, ge, optical):
 def test_isotopes_shift_energies_by_the_root_of_the_mass():
     model = model_of(*crystal(5.431, ge=0))
     light, heavy = (
-        model.vibrational_dos(margin=0, vectors=700, isotopes={"Si": nucleons})
+        model.vibrational_dos(margin=0, vectors=300, isotopes={"Si": nucleons})
         for nucleons in (28, 30)
     )
     mean = [
@@ -187,12 +187,13 @@ def test_isotopes_shift_energies_by_the_root_of_the_mass():
 
 
 def test_the_stated_error_is_that_of_the_vectors(alloy):
-    options = {"margin": 0, "regions": 3, "energies": np.arange(0.1, 75, 0.4)}
-    exact = alloy.vibrational_dos(vectors=400, **options).data
+    options = {
+        "margin": 0, "regions": 3, "energies": np.arange(0.5, 75), "moments": 100,
+    }  # fmt: skip
     for more in ({}, {"resolution": 4.0}, {"method": "haydock"}):
-        exact = alloy.vibrational_dos(vectors=400, **options, **more).data
+        exact = alloy.vibrational_dos(vectors=100, **options, **more).data
         squares = []
-        for seed in range(8):
+        for seed in range(6):
             found = alloy.vibrational_dos(vectors=12, seed=seed, **options, **more)
             variance = found.metadata.Signal.Noise_properties.variance.data
             often = exact > 0.2 * exact.max()
@@ -280,8 +281,8 @@ def test_unstable_modes_are_told_and_hidden():
 
 
 def test_a_spectrometer_broadens(alloy):
-    sharp = alloy.vibrational_dos(margin=0, vectors=700).data.sum(axis=0)
-    seen = alloy.vibrational_dos(margin=0, vectors=700, resolution=8.0)
+    sharp = alloy.vibrational_dos(margin=0, vectors=300).data.sum(axis=0)
+    seen = alloy.vibrational_dos(margin=0, vectors=300, resolution=8.0)
     energies = axis_of(seen)
     inner = 0.1 + 0.2 * np.arange(len(sharp))
     wave = (energies[:, None] - inner) * np.sqrt(8 * np.log(2)) / 8
@@ -326,7 +327,8 @@ def test_an_unrelaxed_model_is_told():
 
 
 @pytest.mark.parametrize("options", [
-    {}, {"along": "y", "elements": ["Si", "Ge"]}, {"columns": [1, 2, 4]}, {"regions": 3},
+    {}, {"along": "y", "elements": ["Si", "Ge"]}, {"columns": [1, 2, 4]},
+    {"regions": 3},
 ])  # fmt: skip
 @pytest.mark.parametrize("suffix", ["hspy", "zspy"])
 def test_it_is_saved_and_loaded(alloy, options, suffix, tmp_path):
