@@ -24,6 +24,8 @@ from hyperspy_t2t.physics.keating_kernels import BONDS
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
+_KINDS = (-0.55, 0.0, 0.55)
+"""Likenesses between which sublattices lie: ±1 in zincblende, ±0.11 too in wurtzite."""
 
 
 def average_lattice(
@@ -79,14 +81,15 @@ def uneven_forces(
         first = start + chosen[0]
         reference = positions[bonds.neighbours[first]] - positions[first]
         reference += bonds.translations[bonds.shifts[first]]
-        upper = _like(
+        likeness = _likeness(
             positions, bonds.neighbours, bonds.shifts, bonds.translations, start, stop,
             reference,
         )  # fmt: skip
-        for side in (upper, ~upper):
-            mine = side & used[rows]
+        kind = np.digitize(likeness, _KINDS)
+        for one in range(len(_KINDS) + 1):
+            mine = (kind == one) & used[rows]
             if mine.any():
-                result[rows][side] -= np.median(forces[rows][mine], axis=0)
+                result[rows][kind == one] -= np.median(forces[rows][mine], axis=0)
     return result
 
 
@@ -119,7 +122,7 @@ def _sums(
 
 
 @numba.njit(cache=True, nogil=True)
-def _like(
+def _likeness(
     positions: Array,
     neighbours: Ints,
     shifts: Ints,
@@ -127,15 +130,14 @@ def _like(
     start: int,
     stop: int,
     reference: Array,
-) -> Bools:
-    """Whether the bonds of atoms point as the reference's do, not against, (k,).
+) -> Array:
+    """How the bonds of atoms point: 1 as the reference, −1 against it, (k,).
 
     By Σ (v·w)³, the product of the third moments of two tetrahedra: the second ones
     are those of a sphere.
     """
-    result = np.zeros(stop - start, np.bool_)
+    result = np.zeros(stop - start)
     for i in range(start, stop):
-        total = 0.0
         for k in range(BONDS):
             j = neighbours[i, k]
             if j < 0:
@@ -146,9 +148,9 @@ def _like(
                     arm = positions[j, axis] - positions[i, axis]
                     arm += translations[shifts[i, k], axis]
                     product += arm * reference[other, axis]
-                total += product**3
-        result[i - start] = total > 0
-    return result
+                result[i - start] += product**3
+    own = ((reference @ reference.T) ** 3).sum()
+    return result / own
 
 
 @numba.njit(cache=True, nogil=True)

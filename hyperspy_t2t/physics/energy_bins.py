@@ -54,12 +54,15 @@ class EnergyBins:
         return self.energies[self.shown]
 
     def seen(
-        self, density: Array, error: Array, width: Array, stable: Array
+        self,
+        density: Array,
+        error: Array,
+        width: Array,
+        *,
+        stable: Array,
+        limit: float,
     ) -> tuple[Array, Array, Array]:
         """Density, standard error and resolution as a spectrometer sees them.
-
-        What the method itself spreads below 0 is given back to the stable modes in
-        proportion, so that they keep their number.
 
         Parameters
         ----------
@@ -68,30 +71,42 @@ class EnergyBins:
         width
             FWHM of a sharp mode in meV in all bins, shape (e,).
         stable
-            Number of modes with ω² of 0 or more, shape (g,).
+            Number of modes with ω² of 0 or more, shape (g,). Tails of Lorentzians below
+            0 are given back to them in proportion.
+        limit
+            In meV. What is less below 0 is from modes at 0 that the method has spread:
+            it belongs above 0. Further below are unstable modes.
+        """
+        if not self.unstable:
+            density, error = self._folded(density, limit), self._folded(error, limit)
+            scale = (stable / (density.sum(axis=1) * self.step))[:, None]
+            density, error = density * scale, error * scale
+        if self.fwhm is not None:
+            density = convolved(self.energies, density, self.fwhm)
+            error = self._error_seen(error, width)
+            width = np.sqrt(width**2 + self.fwhm**2)
+        return density[:, self.shown], error[:, self.shown], width[self.shown]
 
-        Notes
-        -----
+    def _folded(self, density: Array, limit: float) -> Array:
+        """Nothing below 0; what is less than `limit` below is as much above."""
+        result = np.where(self.energies > 0, density, 0)
+        near = (self.energies <= 0) & (self.energies > -limit)
+        target = np.rint((-self.energies[near] - self.energies[0]) / self.step)
+        target = np.minimum(target.astype(np.int64), len(self.energies) - 1)
+        np.add.at(result.T, target, density.T[near])
+        return result
+
+    def _error_seen(self, error: Array, width: Array) -> Array:
+        """Standard error after convolution.
+
         Errors of neighbouring bins are not independent: they are white noise, smoothed
         with the width of sharp modes. A further Gaussian lowers their variance as the
         widths tell.
         """
-        if not self.unstable:
-            positive = self.energies > 0
-            counted = density[:, positive].sum(axis=1) * self.step
-            scale = np.where(positive, (stable / counted)[:, None], 0)
-            density, error = density * scale, error * scale
-        if self.fwhm is None:
-            return density[:, self.shown], error[:, self.shown], width[self.shown]
         own = width**2 + (FWHM * self.step) ** 2 / 12
-        total = np.sqrt(width**2 + self.fwhm**2)
         # The square of a Gaussian is one of 1/√2 of its width.
         variance = convolved(self.energies, error**2, self.fwhm / np.sqrt(2))
-        variance *= np.sqrt(own / (own + self.fwhm**2))
-        density = convolved(self.energies, density, self.fwhm)
-        return (
-            density[:, self.shown], np.sqrt(variance)[:, self.shown], total[self.shown],
-        )  # fmt: skip
+        return np.sqrt(variance * np.sqrt(own / (own + self.fwhm**2)))
 
 
 def energy_bins(
@@ -122,7 +137,7 @@ def energy_bins(
         first, count = energies[0] - step / 2, len(energies)
         unstable = bool(energies[0] < 0)
     # All of the spectrum is computed: its modes are counted.
-    below = max(0, int(np.ceil((first - (low if unstable else 0)) / step)))
+    below = max(0, int(np.ceil((first - low) / step)))
     above = max(0, int(np.ceil((high - first) / step)) - count)
     places = np.arange(-below, count + above)
     centres = first + step * (places + 0.5)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import ndimage, signal
 
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
 _TRUNCATE = 3.0
 """Widths after which the Gaussian ends."""
+_ROUNDING = 1e-9
+"""Weights below are those of rounding in Fourier space."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,15 @@ class Scattered:
 
     def mean(self, values: Array, sigma: float) -> Array:
         """Gaussian-weighted mean of values (n,); NaN where no point is near."""
-        widths = [sigma / size for size in self.pixel_size]
-        weight, total = (
-            ndimage.gaussian_filter(part, widths, mode="constant", truncate=_TRUNCATE)
-            for part in (self.sums(), self.sums(values))
-        )
-        known = weight > 1e-12
+        weight, total = self.sums(), self.sums(values)
+        for axis, size in enumerate(self.pixel_size):
+            kernel = _gaussian(sigma / size, 1 - axis)
+            weight, total = (
+                signal.oaconvolve(part, kernel, mode="same", axes=axis)
+                for part in (weight, total)
+            )
+        known = weight > _ROUNDING * max(1.0, weight.max(initial=0))
         result = np.full(self.shape, np.nan)
-        # Rounding alone could make a mean of positive values negative.
         result[known] = total[known] / weight[known]
         return result
 
@@ -62,3 +65,10 @@ class Scattered:
             held < 0, sampling=self.pixel_size, return_indices=True
         )
         return np.where(distance <= reach, held[row, column], -1)
+
+
+def _gaussian(width: float, across: int) -> Array:
+    """Of a width in pixels, along one axis, the other of size 1."""
+    half = int(np.ceil(_TRUNCATE * width))
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / width) ** 2)
+    return np.expand_dims(kernel, across)

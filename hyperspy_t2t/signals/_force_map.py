@@ -2,6 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """Maps of the mean force on the atoms of a model, in the frame of its image."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,15 @@ import numpy as np
 from hyperspy_t2t.calibration import ImageGrid, image_grid
 from hyperspy_t2t.physics.local_mean import Scattered
 from hyperspy_t2t.signals import _convert
+from hyperspy_t2t.signals._companions import user_level
 from hyperspy_t2t.signals._tetrahedral import TetrahedralAtoms
 
 _PIXEL = 0.1
 """nm, where no image gives them."""
 _SMOOTHING = 0.3
 """nm: somewhat more than a bond."""
+_FINEST = 6
+"""Pixels of a map in the width of the Gaussian: more tell nothing new."""
 _LEAST = 0.05
 """eV/Å below which a force tells nothing: it moves an atom by less than 0.01 Å."""
 _TIMES = 3.0
@@ -39,7 +43,9 @@ class ForceMaps:
         Of `lattice`: its lower quartile in each of them, or all together where that is
         less, and what stands out above it, eV/Å.
     grid
-        Of the map.
+        Of the image.
+    step
+        Pixels of the image, down and across, from one of these maps to the next.
     smoothing
         Width of the Gaussian, nm.
     """
@@ -51,6 +57,7 @@ class ForceMaps:
     level: np.ndarray
     threshold: np.ndarray
     grid: ImageGrid
+    step: tuple[int, int]
     smoothing: float
 
     @property
@@ -61,6 +68,22 @@ class ForceMaps:
         place = np.searchsorted(self.labels, self.region).clip(0, len(self.labels) - 1)
         known = self.region >= 0
         return known & (np.nan_to_num(self.lattice) > self.threshold[place])
+
+    def on_image(self, values: np.ndarray) -> np.ndarray:
+        """A map on all pixels of the image: between them linear, or the nearest."""
+        places = [
+            np.arange(size) / step
+            for size, step in zip(self.grid.shape, self.step, strict=True)
+        ]
+        if values.dtype == bool:
+            return values[np.ix_(*(np.rint(place).astype(int) for place in places))]
+        for axis, place in enumerate(places):
+            low = place.astype(int)
+            high = np.minimum(low + 1, values.shape[axis] - 1)
+            share = np.expand_dims(place - low, 1 - axis)
+            first, second = (np.take(values, at, axis=axis) for at in (low, high))
+            values = np.where(share > 0, first + share * (second - first), first)
+        return values
 
 
 def force_maps(
@@ -75,7 +98,8 @@ def force_maps(
     """See :meth:`AtomicModel.force_map`; `forces` are those of `found`, if known."""
     sigma = _positive("smoothing", _SMOOTHING if smoothing is None else smoothing)
     xy = _in_image(model, found.positions)
-    grid = _grid(xy, image, pixel_size)
+    fine = _grid(xy, image, pixel_size)
+    step, grid = _coarser(fine, sigma / _FINEST)
     rows, columns = (np.rint(part).astype(np.int64) for part in grid.to_pixels(xy))
     ny, nx = grid.shape
     covered = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)
@@ -91,15 +115,25 @@ def force_maps(
     region = scattered.nearest(found.group[kept], reach)
     for one in maps:
         one[region < 0] = np.nan
+    if (region < 0).all():
+        warnings.warn(
+            "Expected atoms with whole crystal around them on the map, got none: all "
+            "of it is NaN. The model is too thin or narrow, or the image lies beside "
+            "it.",
+            UserWarning,
+            stacklevel=user_level(),
+        )
     region = np.where(region < 0, -1, model.region_labels[region])
-    return ForceMaps(maps[1], maps[0], region, *_levels(maps[0], region), grid, sigma)
+    levels = _levels(maps[0], region)
+    return ForceMaps(maps[1], maps[0], region, *levels, fine, step, sigma)
 
 
 def signal_of_map(
     model: Any, found: TetrahedralAtoms, maps: ForceMaps, kind: str
 ) -> Any:
     """A Signal2D of one of the maps, on which the marked pixels are outlined."""
-    data = maps.atoms if kind == "atoms" else maps.lattice
+    data = maps.on_image(maps.atoms if kind == "atoms" else maps.lattice)
+    marked = maps.on_image(maps.marked)
     names = {"atoms": "mean force", "lattice": "mean force of the lattice"}
     title = f"{model.metadata.General.title}: {names[kind]}"
     result = _convert.plain_image(
@@ -115,14 +149,12 @@ def signal_of_map(
                 "region_labels": maps.labels,
                 "lattice_level": maps.level,
                 "lattice_threshold": maps.threshold,
-                "lattice_force": maps.lattice,
-                "region": maps.region,
-                "marked": maps.marked,
+                "marked": marked,
                 "parameters": found.parameters(),
             }
         }
     )
-    _outline(result, maps.marked)
+    _outline(result, marked)
     return result
 
 
@@ -163,6 +195,16 @@ def _grid(xy: np.ndarray, image: Any, pixel_size: float | None) -> ImageGrid:
     columns, rows = (high - low).astype(int) + 1
     return ImageGrid(
         (int(rows), int(columns)), (pixel, pixel), (low[1] * pixel, low[0] * pixel)
+    )
+
+
+def _coarser(grid: ImageGrid, pixel: float) -> tuple[tuple[int, int], ImageGrid]:
+    """Steps through the pixels of a grid up to a length, and the grid they make."""
+    step = tuple(max(1, int(pixel / size)) for size in grid.pixel_size)
+    pairs = list(zip(step, grid.shape, grid.pixel_size, strict=True))
+    shape = tuple(-(-(size - 1) // by) + 1 for by, size, _ in pairs)
+    return step, ImageGrid(
+        shape, tuple(by * size for by, _, size in pairs), grid.origin
     )
 
 

@@ -14,6 +14,7 @@ from hyperspy_t2t.signals._companions import in_memory
 from hyperspy_t2t.signals._measured_strain import coarse_labels
 from hyperspy_t2t.signals._solutions import best_of
 from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.strain.absolute import fitted_pair
 from hyperspy_t2t.strain.region_mean import depth_weight, error_of_mean, mean_gradient
 
 _FARTHEST = 0.05
@@ -111,11 +112,8 @@ def mean_lattices(strain: Any, source: Source) -> dict[int, MeanLattice]:
 
 
 def reference_pair(domain: dict) -> np.ndarray:
-    """The first two g of a stored domain's reference in 1/nm, shape (2, 2).
-
-    Its displacement is relative to their lattice; further g only share in it.
-    """
-    return np.asarray(domain["g_vectors"])[:2]
+    """The first two g of a stored domain's reference in 1/nm, shape (2, 2)."""
+    return fitted_pair(np.asarray(domain["g_vectors"]))
 
 
 def reflections(solution: PhaseSolution | None, g: np.ndarray) -> np.ndarray | None:

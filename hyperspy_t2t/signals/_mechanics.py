@@ -104,13 +104,13 @@ class Mechanics:
             the lattice exceeds 0.05 eV/Å and three times its lower quartile in the
             region or in all of the map, whichever is less.
             ``metadata.ForceMap`` has this ``marked`` (one bool per pixel) with
-            ``lattice_force``, ``lattice_level`` and ``lattice_threshold`` of each of
-            ``region_labels``, and the ``parameters``.
+            ``lattice_level`` and ``lattice_threshold`` of each of ``region_labels``,
+            and the ``parameters``.
 
         Warns
         -----
         UserWarning
-            Regions without forces.
+            Regions without forces, or no atom to show.
 
         Raises
         ------

@@ -211,7 +211,7 @@ def _chosen(freedom: Freedom) -> dict[str, str]:
 
 
 def _named(fixed: Any) -> str:
-    return "mask" if isinstance(fixed, np.ndarray) else str(fixed)
+    return str(fixed) if fixed is None or isinstance(fixed, str) else "mask"
 
 
 def _outcome(

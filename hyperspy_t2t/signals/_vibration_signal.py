@@ -33,9 +33,12 @@ def vibration_signal(
 
     bins, atoms = found.bins, groups.atoms
     density, error, width = bins.seen(
-        found.densities.density, found.densities.error, found.width,
-        found.densities.modes * (1 - found.densities.unstable),
-    )  # fmt: skip
+        found.densities.density,
+        found.densities.error,
+        found.width,
+        stable=found.densities.modes * (1 - found.densities.unstable),
+        limit=found.limit,
+    )
     missing = 0.0 if options.per == "group" else np.nan
     scale = 1 if options.per == "group" else 1 / atoms[atoms > 0][:, None]
     axes = [*groups.axes, _energy_axis(bins.result)]

@@ -39,6 +39,10 @@ _LARGE = 200_000
 """Atoms from which fewer vectors are enough."""
 _FEWEST = 4
 """Vectors of a group of its own; if they were fewer, all groups share theirs."""
+_WIDTH = {"kpm": FWHM, "haydock": 2.0, "exact": FWHM}
+"""FWHM of a sharp mode in what the kernels call its resolution."""
+_UNSTABLE = 0.8
+"""FWHM at 0, below which modes are unstable: three times that of (ħω)²."""
 
 
 class Found(NamedTuple):
@@ -48,6 +52,8 @@ class Found(NamedTuple):
     bins: EnergyBins
     width: np.ndarray
     """FWHM of a sharp mode in meV in all bins."""
+    limit: float
+    """meV below 0 where modes begin to be unstable."""
     vectors: int
 
 
@@ -90,9 +96,9 @@ def _found(matrix: bsr_array, groups: AtomGroups, options: VibrationOptions) -> 
                 watched, compact, energies=bins.energies, moments=options.moments,
                 starts=starts, **shared,
             )  # fmt: skip
-    # Half of the width of a Lorentzian, or the standard deviation of a Gaussian.
-    width = densities.resolution * (2 if options.method == "haydock" else FWHM)
-    return Found(densities, bins, width, vectors)
+    sharp = densities.resolution * _WIDTH[options.method]
+    limit = _UNSTABLE * sharp[np.abs(bins.energies).argmin()]
+    return Found(densities, bins, sharp, limit, vectors)
 
 
 def _vectors(n_atoms: int, count: int, options: VibrationOptions) -> tuple[int, str]:

@@ -16,6 +16,10 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
 _MOST_PARTS = 24
+_FAR = 5.0
+"""Times the usual distance of a g from its node that is too far."""
+_WIDTH = 0.03
+"""Of columns as imaged, in nm, no wider than they are in any image."""
 _WHOLE = 0.1
 """How far from whole numbers the orders may be, in units of the fraction."""
 
@@ -29,6 +33,32 @@ class LatticeCell(NamedTuple):
     """Length of the second in nm."""
     angle: float
     """Angle between them in degrees, 0 to 180."""
+
+
+def fitted_pair(g_vectors: Array) -> Array:
+    """The first two g of a lattice, by weighted least squares from all, rows (2, 2).
+
+    The displacement follows all g, each against its own mean in the reference: its
+    lattice is the mean of theirs. g counts by exp(−2π²s²g²), the usual fall of amplitudes,
+    and not at all where it is far from where the first two expect it: a spot of another
+    lattice may be among them.
+
+    Parameters
+    ----------
+    g_vectors
+        In 1/nm, shape (n, 2), of :func:`lattice_orders`.
+    """
+    orders = lattice_orders(g_vectors)
+    away = np.linalg.norm(g_vectors - orders @ g_vectors[:2], axis=1)
+    # Orders magnify the errors of the first two.
+    away /= np.maximum(1.0, np.abs(orders).max(axis=1))
+    usual = np.median(away[2:]) if len(away) > 2 else 0.0
+    kept = away <= _FAR * usual + 1e-9 * np.linalg.norm(g_vectors[:2])
+    kept[:2] = True
+    square = (g_vectors**2).sum(axis=1)
+    weight = kept * np.exp(-2 * (np.pi * _WIDTH) ** 2 * (square - square.min()))
+    weight = weight[:, None]
+    return np.linalg.lstsq(weight * orders, weight * g_vectors, rcond=None)[0]
 
 
 def lattice_orders(g_vectors: Array) -> Array:

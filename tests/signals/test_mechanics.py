@@ -285,6 +285,43 @@ def test_uniform_strain_is_no_artefact(direction):
     assert "fit for use" in model.report()
 
 
+@pytest.mark.parametrize("name", ["zincblende", "wurtzite"])
+def test_uniform_strain_of_compounds(name):
+    """In0.5Ga0.5As: two sublattices, or four, each with a force of its own."""
+    from ase.build import bulk
+
+    atoms = bulk("GaAs", name, 4.13 if name == "wurtzite" else 5.85)
+    if name == "wurtzite":
+        atoms = bulk("GaAs", name, 4.13, c=6.75, u=0.375)
+    atoms = atoms * (8, 8, 7)
+    cation = np.random.default_rng(0).random(len(atoms)) < 0.5
+    numbers = np.where(cation & (atoms.numbers == 31), 49, atoms.numbers)
+    strain = np.eye(3) + 0.01 * np.array([[0, 2, 1], [2, 1, 0], [1, 0, -1.0]])
+    cell = atoms.cell.array @ strain
+    model = model_of(atoms.positions @ strain, numbers, cell, pbc=(True,) * 3)
+    found = model.force_map(of="lattice")
+    assert np.nanmean(model.force_map().data) > 0.5
+    assert np.nanmax(found.data) < 1e-9
+
+
+def test_fine_pixels_give_the_same_map():
+    """The map is worked out on coarser pixels and interpolated."""
+    model = well((3.1, 4.4))[1]
+    coarse = model.force_map(of="lattice", pixel_size=0.05)
+    fine = model.force_map(of="lattice", pixel_size=0.01)
+    x, y = fine.axes_manager.signal_axes
+    rows, columns = (
+        np.rint((mine.axis - axis.offset) / axis.scale).astype(int)
+        for mine, axis in zip(
+            coarse.axes_manager.signal_axes[::-1], (y, x), strict=True
+        )
+    )
+    inside = np.ix_(rows[2:-2], columns[2:-2])
+    difference = fine.data[inside] - coarse.data[2:-2, 2:-2]
+    assert np.nanmax(np.abs(difference)) < 0.02 * np.nanmax(coarse.data)
+    assert np.isfinite(difference).mean() > 0.9
+
+
 def test_plot_outlines_what_stands_out():
     found = well((3.1, 4.4))[1].force_map()
     found.plot()

@@ -98,11 +98,12 @@ def group_atoms(density):
 
 
 @pytest.mark.parametrize(
-    ("method", "slack"), [("kpm", 0.01), ("haydock", 0.06), ("exact", 1e-6)]
+    ("method", "vectors", "slack"),
+    [("kpm", 100, 0.01), ("haydock", 32, 0.06), ("exact", None, 1e-6)],
 )
-def test_it_is_the_density_of_all_modes(alloy, diagonalised, method, slack):
-    # So many vectors that their trace is exact: what is left is the broadening.
-    found = alloy.vibrational_dos(margin=0, method=method, vectors=100)
+def test_it_is_the_density_of_all_modes(alloy, diagonalised, method, vectors, slack):
+    # 100 vectors have an exact trace of these groups: what is left is the broadening.
+    found = alloy.vibrational_dos(margin=0, method=method, vectors=vectors)
     energies, shares = diagonalised
     upper = axis_of(found) + 0.1
     width = found.metadata.VibrationalDOS.resolution
@@ -115,7 +116,8 @@ def test_it_is_the_density_of_all_modes(alloy, diagonalised, method, slack):
             for side in (-1, 1)
         )
         assert (below > low - slack).all() and (below < high + slack).all()
-    assert (found.metadata.Signal.Noise_properties.variance.data == 0).all()
+    random = found.metadata.Signal.Noise_properties.variance.data
+    assert (random > 0).any() if method == "haydock" else (random == 0).all()
 
 
 @pytest.mark.parametrize("options", [
@@ -263,11 +265,11 @@ def test_surfaces_do_not_count():
 
 
 def test_unstable_modes_are_told_and_hidden():
-    model = model_of(*crystal(0.85 * 5.431, ge=0))
+    model = model_of(*crystal(0.7 * 5.431, ge=0))
     for method in ("kpm", "haydock", "exact"):
         hidden = model.vibrational_dos(margin=0, method=method)
         share = hidden.metadata.VibrationalDOS.unstable
-        assert (share > 0.05).all()
+        assert (share > 0.02).all()
         assert axis_of(hidden)[0] > 0
         expected = 3 * group_atoms(hidden) * (1 - share)
         np.testing.assert_allclose(sums(hidden), expected, rtol=1e-3)

@@ -13,6 +13,7 @@ import pytest
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.frames import rotation_2d
 from hyperspy_t2t.strain.absolute import (
+    fitted_pair,
     lattice_cell,
     lattice_orders,
     map_to_bulk,
@@ -60,6 +61,28 @@ def test_strain_and_rotation_of_a_film_against_its_bulk(g, angle) -> None:
     found = mapped_gradient(beta[:, :, None, None], to_bulk)[:, :, 0, 0]
     inverse = np.eye(2) - found
     np.testing.assert_allclose(inverse @ of_film, np.eye(2), atol=1e-10)
+
+
+@pytest.mark.parametrize("g", LATTICES)
+def test_all_g_tell_of_the_lattice(g) -> None:
+    """Also where the first two span a sublattice of what the others are."""
+    orders = np.array([[1, 0], [0, 2], [2, 1], [3, -1], [0, 3]])
+    pair = np.diag([1, 2]) @ g
+    rng = np.random.default_rng(2)
+    fall = np.exp(2 * (np.pi * 0.03) ** 2 * ((orders @ g) ** 2).sum(axis=1))
+    errors = 1e-4 * fall[:, None] * rng.normal(size=(200, 5, 2))
+    found = np.array([fitted_pair(orders @ g + error) for error in errors])
+    np.testing.assert_allclose(found.mean(axis=0), pair, atol=5e-4)
+    assert (found.std(axis=0) < errors.std(axis=0)[:2]).all()
+
+
+@pytest.mark.parametrize("g", LATTICES)
+def test_a_spot_of_another_lattice_does_not_count(g) -> None:
+    orders = np.array([[1, 0], [0, 2], [2, 1], [3, -1], [0, 3], [1, 1]])
+    found = orders @ g
+    found[3] *= 1.014  # twice the spot of a film
+    found += np.random.default_rng(1).normal(scale=1e-5, size=found.shape)
+    np.testing.assert_allclose(fitted_pair(found), np.diag([1, 2]) @ g, atol=1e-4)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 5, 6])
