@@ -23,23 +23,36 @@ class Scattered:
     Parameters
     ----------
     rows, columns
-        Pixel of each point, integer, shape (n,), within the grid.
+        Fractional pixels of each point, shape (n,), from 0 to ny − 1 and nx − 1.
     shape
         (ny, nx) of the grid.
     pixel_size
         (sy, sx).
     """
 
-    rows: Ints
-    columns: Ints
+    rows: Array
+    columns: Array
     shape: tuple[int, int]
     pixel_size: tuple[float, float]
 
     def sums(self, values: Array | None = None) -> Array:
-        """Sum of the values, or number, of the points of each pixel, (ny, nx)."""
-        size = self.shape[0] * self.shape[1]
-        flat = self.rows * self.shape[1] + self.columns
-        return np.bincount(flat, values, size).reshape(self.shape).astype(float)
+        """Sum of the values, or number, of the points, (ny, nx).
+
+        A point between pixels is shared among the four around it, linearly.
+        """
+        ny, nx = self.shape
+        row, column = self.rows.astype(np.int64), self.columns.astype(np.int64)
+        down, right = self.rows - row, self.columns - column
+        total = np.zeros(ny * nx)
+        for below, share_down in ((0, 1 - down), (1, down)):
+            for beside, share in ((0, 1 - right), (1, right)):
+                at = np.minimum(row + below, ny - 1) * nx
+                at += np.minimum(column + beside, nx - 1)
+                part = share_down * share
+                total += np.bincount(
+                    at, part if values is None else part * values, ny * nx
+                )
+        return total.reshape(self.shape)
 
     def mean(self, values: Array, sigma: float) -> Array:
         """Gaussian-weighted mean of values (n,); NaN where no point is near."""
@@ -60,7 +73,7 @@ class Scattered:
         if not len(self.rows):
             return np.full(self.shape, -1)
         held = np.full(self.shape, -1)
-        held[self.rows, self.columns] = group
+        held[tuple(np.rint([self.rows, self.columns]).astype(int))] = group
         distance, (row, column) = ndimage.distance_transform_edt(
             held < 0, sampling=self.pixel_size, return_indices=True
         )

@@ -100,9 +100,9 @@ def force_maps(
     xy = _in_image(model, found.positions)
     fine = _grid(xy, image, pixel_size)
     step, grid = _coarser(fine, sigma / _FINEST)
-    rows, columns = (np.rint(part).astype(np.int64) for part in grid.to_pixels(xy))
+    rows, columns = grid.to_pixels(xy)
     ny, nx = grid.shape
-    covered = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)
+    covered = (rows >= 0) & (rows <= ny - 1) & (columns >= 0) & (columns <= nx - 1)
     size = _size(found.forces() if forces is None else forces)
     bare = _size(found.lattice_forces())
     maps, scattered = [], None
@@ -191,7 +191,7 @@ def _grid(xy: np.ndarray, image: Any, pixel_size: float | None) -> ImageGrid:
             )
         return image_grid(image)
     pixel = _positive("pixel_size", _PIXEL if pixel_size is None else pixel_size)
-    low, high = (np.rint(end / pixel) for end in (xy.min(axis=0), xy.max(axis=0)))
+    low, high = np.floor(xy.min(axis=0) / pixel), np.ceil(xy.max(axis=0) / pixel)
     columns, rows = (high - low).astype(int) + 1
     return ImageGrid(
         (int(rows), int(columns)), (pixel, pixel), (low[1] * pixel, low[0] * pixel)

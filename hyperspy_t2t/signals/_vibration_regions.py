@@ -77,10 +77,12 @@ def groups_of(
             "Expected layers (along) or columns, got both: choose columns by their "
             "place for the one, or leave them out."
         )
+    regions, columns = _listed(regions), _listed(columns)
     labels = _chosen(regions, model.region_labels, "region")
     own = model.region_labels[part.group]
     counted = _away_from_wrong(part, margin) & np.isin(own, labels)
-    _warn_of_lost(model, part, labels, counted, named=regions is not None)
+    if columns is None:
+        _warn_of_lost(model, part, labels, counted, named=regions is not None)
     if columns is not None:
         group, axis, names = _by_column(model, part, counted, columns)
     elif along is not None:
@@ -93,16 +95,21 @@ def groups_of(
     )
     if not result.atoms.any():
         raise ValueError(
-            f"Expected atoms that are {margin} bonds or more away from any without "
-            "four bonds, such as those of surfaces and the image's frame, got none in "
-            "what was asked for. A lower margin counts more atoms, margin=0 all."
+            "Expected atoms to count in what was asked for, got none that are "
+            f"margin={margin} bonds or more away from any without four bonds, such as "
+            "those of surfaces and the image's frame. margin=0 counts all atoms."
         )
     return result
 
 
-def _chosen(
-    asked: int | Iterable[int] | None, known: np.ndarray, name: str
-) -> np.ndarray:
+def _listed(asked: int | Iterable[int] | None) -> int | list[int] | None:
+    """A list of several labels, of a set or range too."""
+    if isinstance(asked, np.ndarray) or not isinstance(asked, Iterable):
+        return asked
+    return list(asked)
+
+
+def _chosen(asked: int | list[int] | None, known: np.ndarray, name: str) -> np.ndarray:
     """Labels asked for, ascending; all if none are."""
     if asked is None:
         return np.unique(known)

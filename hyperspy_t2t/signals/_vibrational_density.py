@@ -42,7 +42,7 @@ _FEWEST = 4
 _WIDTH = {"kpm": FWHM, "haydock": 2.0, "exact": FWHM}
 """FWHM of a sharp mode in what the kernels call its resolution."""
 _UNSTABLE = 0.8
-"""FWHM at 0, below which modes are unstable: three times that of (ħω)²."""
+"""FWHM at 0 below which modes are unstable: about three widths in (ħω)²."""
 
 
 class Found(NamedTuple):

@@ -217,7 +217,7 @@ def test_axes_of_regions(alloy):
     np.testing.assert_array_equal(by_label, found.data[2])
     one = alloy.vibrational_dos(7, margin=0)
     assert one.data.ndim == 1 and group_atoms(one) == (alloy.region == 7).sum()
-    two = alloy.vibrational_dos([7, 2], margin=0)
+    two = alloy.vibrational_dos({7, 2}, margin=0)
     assert list(two.axes_manager[0].axis) == [2, 7]
     assert list(alloy.vibrational_dos([7], margin=0).axes_manager[0].axis) == [7]
 
@@ -260,22 +260,22 @@ def test_surfaces_do_not_count():
         found = model.vibrational_dos(margin=margin, per="atom", method="exact")
         soft[margin] = found.data[:, axis_of(found) < 7].sum(axis=1).max()
     assert soft[0] > 1.5 * soft[3]
-    with pytest.raises(ValueError, match="lower margin"):
+    with pytest.raises(ValueError, match="margin=9 bonds"):
         model.vibrational_dos(margin=9)
 
 
 def test_unstable_modes_are_told_and_hidden():
-    model = model_of(*crystal(0.7 * 5.431, ge=0))
+    model = model_of(*crystal(0.78 * 5.431, ge=0))
     for method in ("kpm", "haydock", "exact"):
         hidden = model.vibrational_dos(margin=0, method=method)
         share = hidden.metadata.VibrationalDOS.unstable
-        assert (share > 0.02).all()
+        assert (share > 0.01).all()
         assert axis_of(hidden)[0] > 0
         expected = 3 * group_atoms(hidden) * (1 - share)
         np.testing.assert_allclose(sums(hidden), expected, rtol=1e-3)
         energies = np.arange(-120, 120, 0.5)
         shown = model.vibrational_dos(margin=0, method=method, energies=energies)
-        np.testing.assert_allclose(sums(shown), 3 * group_atoms(shown), rtol=1e-2)
+        np.testing.assert_allclose(sums(shown), 3 * group_atoms(shown), rtol=2e-2)
         negative = shown.data[:, energies < -1].sum() * 0.5
         assert negative == pytest.approx(
             (share * 3 * group_atoms(shown)).sum(), rel=0.1
@@ -392,6 +392,7 @@ def test_a_bar_is_shown_if_wanted(alloy, monkeypatch, capsys):
     ({"along": "x", "layer": 0}, ValueError, "thicker than 0 nm"),
     ({"along": "x", "columns": [1]}, ValueError, "both"),
     ({"margin": -1}, ValueError, "bonds, got -1"),
+    ({"elements": "Ga"}, ValueError, "got none"),
     ({"elements": "Xx"}, ValueError, "symbols"),
     ({"isotopes": "heavy"}, ValueError, '"natural"'),
     ({"seed": -1}, ValueError, "seed"),
