@@ -13,6 +13,9 @@ Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
 
+_BEYOND = 0.5
+"""In nm: as far outside of maps their outer pixels count."""
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -51,7 +54,8 @@ class Samples:
 def samples_at(grid: ImageGrid, known: Bools, positions: Array) -> Samples:
     """Linear interpolation between the known pixels around places.
 
-    A place is known within the outer edges of the pixels, if more than half of what is
+    A place is known within the outer edges of the pixels or 0.5 nm beyond them (cells
+    that the frame of an image cuts have columns outside), if more than half of what is
     interpolated there is.
 
     Parameters
@@ -65,9 +69,9 @@ def samples_at(grid: ImageGrid, known: Bools, positions: Array) -> Samples:
     """
     rows, columns = grid.to_pixels(positions)
     ny, nx = grid.shape
-    inside = (np.abs(rows - (ny - 1) / 2) <= ny / 2) & (
-        np.abs(columns - (nx - 1) / 2) <= nx / 2
-    )
+    beyond = _BEYOND / np.array(grid.pixel_size)
+    inside = np.abs(rows - (ny - 1) / 2) <= ny / 2 + beyond[0]
+    inside &= np.abs(columns - (nx - 1) / 2) <= nx / 2 + beyond[1]
     row, up = _between(rows, ny)
     column, left = _between(columns, nx)
     below, beside = np.minimum(row + 1, ny - 1), np.minimum(column + 1, nx - 1)

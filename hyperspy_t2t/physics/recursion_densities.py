@@ -3,9 +3,9 @@
 """Local vibrational densities of groups of atoms by Haydock's recursion.
 
 Random vectors as in :mod:`hyperspy_t2t.physics.densities`, each continued into a
-Green's function by its own coefficients. Where one of the tails of the Lorentzians
-leaves the window of the spectrum, it is given back in proportion: densities of all of
-the window add up to the number of modes.
+Green's function by its own coefficients. What the tails of the Lorentzians have outside
+of the window of the spectrum is given back in proportion: the densities add up to the
+number of modes over all of the window.
 """
 
 from collections.abc import Callable

@@ -19,6 +19,8 @@ _SAMPLE = 4000
 """Atoms of a region whose neighbours are looked at for its coordination, about."""
 _REACH = 9.0
 """Å around them that are looked at as well."""
+_HYDROGEN = 4
+"""Bit of the flag."""
 _LAYER = 6.0
 """Å between two layers of atoms along the beam, at most."""
 _FURTHEST = 1.4
@@ -131,8 +133,9 @@ def _density(
     rows = atoms.rows(k)
     if np.ptp(atoms.positions[rows, 2]) < length - _LAYER:
         return np.nan, np.nan
-    masses = atomic_masses[atoms.numbers[rows]]
-    return bulk_density(_along_beam(atoms, k), masses, interior, length)
+    crystal = atoms.flag[rows] & _HYDROGEN == 0
+    masses = atomic_masses[atoms.numbers[rows][crystal]]
+    return bulk_density(_along_beam(atoms, k)[crystal], masses, interior, length)
 
 
 def _shells(atoms: _Atoms, k: int, interior: Interior, phase: dict) -> dict[int, Shell]:
