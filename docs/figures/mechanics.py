@@ -60,7 +60,7 @@ for ax, model, title in zip(
     for pair, values in lengths(model).items():
         ax.hist(values, bins, histtype="stepfilled", alpha=0.6, label="–".join(pair))
     ax.set(title=f"{title}: a buffer", xlabel="bond length (Å)", ylabel="bonds")
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper left")
 moved = np.linalg.norm(relaxed.relaxation_displacement, axis=1)
 x, y = 0.1 * relaxed.positions[:, :2].T
 drawn = axes[1, 2].scatter(x, y, s=3, c=moved, cmap="viridis")
