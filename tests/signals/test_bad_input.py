@@ -241,11 +241,11 @@ BAD = {
     ),
     "calibration": (
         lambda c: c.strain.to_atoms(2, calibration="bulk"),
-        ValueError, "calibration to be one of nominal, reference; got 'bulk'",
+        ValueError, "calibration to be one of 'reference', 'nominal'; got 'bulk'",
     ),
     "contrast": (
         lambda c: c.strain.to_atoms(2, contrast="phase"),
-        ValueError, "contrast to be one of bright, dark; got 'phase'",
+        ValueError, "contrast to be one of 'bright', 'dark'; got 'phase'",
     ),
 }  # fmt: skip
 
