@@ -2,8 +2,6 @@
 # License v3.0 or later; see LICENSE.
 """Elements drawn for columns of atoms: exact sums, right on average, random."""
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -135,10 +133,8 @@ def test_arrangements_are_named():
         draw_atoms(np.ones((1, 1)), np.ones(1, int), [14], seed=0, arrangement="layers")
 
 
-def test_a_million_atoms_take_a_moment():
+def test_a_million_atoms():
     ge = np.random.default_rng(0).random(20_000)
     fractions, counts = np.stack([1 - ge, ge]), np.full(20_000, 50)
-    draw_atoms(fractions, counts, [14, 32], seed=0)
-    begun = time.process_time()
-    draw_atoms(fractions, counts, [14, 32], seed=1)
-    assert time.process_time() - begun < 2  # measured 0.15
+    numbers = draw_atoms(fractions, counts, [14, 32], seed=0)
+    assert abs((numbers == 32).sum() - 50 * ge.sum()) < 1

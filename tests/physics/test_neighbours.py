@@ -3,7 +3,6 @@
 """Neighbours against a search through all images, and in crystals that are known."""
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -205,16 +204,7 @@ def test_bad_input(change, message):
         neighbour_table(np.eye(3), NOWHERE, (0, 0, 0), 1, 0)
 
 
-def test_time_grows_as_the_number_of_atoms():
-    def seconds(size):
-        positions, cell = diamond(size, size, size)
-        best = np.inf
-        for _ in range(3):
-            start = time.process_time()
-            count = coordination(positions, cell, (True, True, True), 2.8)
-            best = min(best, time.process_time() - start)
-        assert (count == 4).all()
-        return best
-
-    small, large = seconds(14), seconds(28)  # 22 and 176 thousand atoms
-    assert large < 25 * small  # 64 if each looked at all
+def test_many_atoms():
+    positions, cell = diamond(28, 28, 28)  # 176 thousand
+    count = coordination(positions, cell, (True, True, True), 2.8)
+    assert (count == 4).all()
