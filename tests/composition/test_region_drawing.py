@@ -137,6 +137,7 @@ def test_interpolation_is_linear_with_non_square_pixels_and_gaps():
     known = np.ones((4, 6), bool)
     known[2, 3] = False
     image[2, 3] = np.nan
-    near = samples_at(grid, known, grid.to_nm([2, 2, 0], [3, 3.8, -0.6]))
-    assert near.known.tolist() == [False, True, False]
-    assert near.of(image[None])[0, 1] == image[2, 4]
+    # Half a nanometre outside of the map its outer pixels still count, not more.
+    near = samples_at(grid, known, grid.to_nm([2, 2, 0, 0], [3, 3.8, -2.9, -3.1]))
+    assert near.known.tolist() == [False, True, True, False]
+    assert near.of(image[None])[0, 1:3].tolist() == [image[2, 4], image[0, 0]]
