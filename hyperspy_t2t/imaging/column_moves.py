@@ -4,7 +4,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 Array = npt.NDArray[np.floating]
 _RAYLEIGH = 2 * np.log(2)
@@ -60,6 +59,8 @@ def column_moves(xy: Array, offset: Array, std: Array, region: npt.NDArray) -> A
 
 def _of_neighbours(xy: Array, seen: Array, moves: Array) -> Array:
     """Median move of the nearest columns that are seen, zero without one."""
+    from scipy.spatial import cKDTree
+
     if not len(xy):
         return np.zeros((0, 2))
     count = min(_NEIGHBOURS, len(seen))
