@@ -22,8 +22,8 @@ def column_moves(xy: Array, offset: Array, std: Array, region: npt.NDArray) -> A
     region, and by its own noise σ². What is expected of the former is τ²/(τ² + σ²) of
     the offset: where the model is better than a single column, it hardly moves. τ²
     follows from the medians of offsets and errors. A few that are off by far more than
-    their noise, such as one row of many, move by at least 1 − 9σ²/δ² of it. Columns that
-    are not seen follow their neighbours.
+    their noise, such as one row of many, move by at least 1 − 9σ²/δ² of it. Columns
+    that are not seen follow their neighbours.
 
     Parameters
     ----------

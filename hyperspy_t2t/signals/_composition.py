@@ -268,7 +268,8 @@ def _of_regions(
         if np.isnan(list(given.values())).any():
             raise ValueError(
                 f"Expected the fractions of region {label} as numbers from 0 to 1, got "
-                f"NaN: {dict(given)!r}. Leave a region out whose composition is unknown."
+                f"NaN: {dict(given)!r}. Leave a region out if its composition is "
+                "unknown."
             )
         try:
             check_fractions({e: np.array([float(v)]) for e, v in given.items()})

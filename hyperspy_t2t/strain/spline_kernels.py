@@ -243,8 +243,10 @@ def values_at(coefficients: Array, rows: Array, columns: Array, result: Array) -
             for a in range(4):
                 line = coefficients[field, i + a]
                 total += along_y[a] * (
-                    along_x[0] * line[j] + along_x[1] * line[j + 1]
-                    + along_x[2] * line[j + 2] + along_x[3] * line[j + 3]
+                    along_x[0] * line[j]
+                    + along_x[1] * line[j + 1]
+                    + along_x[2] * line[j + 2]
+                    + along_x[3] * line[j + 3]
                 )
             result[field, n] = total
 
