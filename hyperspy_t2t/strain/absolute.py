@@ -40,8 +40,8 @@ def fitted_pair(g_vectors: Array) -> Array:
 
     The displacement follows all g, each against its own mean in the reference: its
     lattice is the mean of theirs. g counts by exp(−2π²s²g²), the usual fall of
-    amplitudes, and not at all where it is far from where the first two expect it: a spot
-    of another lattice may be among them.
+    amplitudes, and not at all where it is far from where the first two expect it: a
+    spot of another lattice may be among them.
 
     Parameters
     ----------
