@@ -15,7 +15,7 @@ resolution, and is measured, from the scatter of the vectors. Groups of so few a
 that unit vectors cost no more are exact.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -231,6 +231,44 @@ def convolved(energies: Array, density: Array, fwhm: float) -> Array:
     return (density * widths) @ share.T / widths
 
 
+def start_vectors(
+    members: Sequence[Ints],
+    batch: Sequence[tuple[int, int]],
+    vectors: int,
+    n_atoms: int,
+    seed: int,
+) -> Array:
+    """Vectors on single groups: random signs, or unit vectors where they are few.
+
+    Parameters
+    ----------
+    members
+        Degrees of freedom of each group.
+    batch
+        Group and number of each vector, length w.
+    vectors
+        Groups of so few degrees of freedom have a unit vector for each.
+    n_atoms
+        Of the operator.
+    seed
+        Of the signs.
+
+    Returns
+    -------
+    ndarray
+        float32, shape (n_atoms, 3, w).
+    """
+    block = np.zeros((3 * n_atoms, len(batch)), np.float32)
+    for lane, (group, k) in enumerate(batch):
+        own = members[group]
+        if len(own) <= vectors:
+            block[own[k], lane] = 1
+        else:
+            rng = np.random.default_rng([seed, group, k])
+            block[own, lane] = 2 * rng.integers(0, 2, len(own), np.int8) - 1
+    return block.reshape(n_atoms, 3, len(batch))
+
+
 def _own_moments(
     operator: PhononOperator,
     groups: Ints,
@@ -252,15 +290,7 @@ def _own_moments(
     waiting: list[Array] = []
     for first in range(0, len(columns), _BATCH):
         batch = columns[first : first + _BATCH]
-        block = np.zeros((groups.size, len(batch)), np.float32)
-        for lane, (group, k) in enumerate(batch):
-            own = members[group]
-            if len(own) <= vectors:
-                block[own[k], lane] = 1
-            else:
-                rng = np.random.default_rng([seed, group, k])
-                block[own, lane] = 2 * rng.integers(0, 2, len(own), np.int8) - 1
-        block = block.reshape(-1, 3, len(batch))
+        block = start_vectors(members, batch, vectors, groups.size // 3, seed)
         found = chebyshev_moments(operator, block, number, window)
         for (group, k), row in zip(batch, found, strict=True):
             waiting.append(row)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh_tridiagonal
 
-from hyperspy_t2t.physics.densities import LocalDensities, bin_edges
+from hyperspy_t2t.physics.densities import LocalDensities, bin_edges, start_vectors
 from hyperspy_t2t.physics.haydock import Recursion, recursion, recursion_density
 from hyperspy_t2t.physics.kernel_polynomials import Window, spectrum_window
 from hyperspy_t2t.physics.phonon_operator import PhononOperator
@@ -75,7 +75,7 @@ def recursion_densities(
     density, unstable = np.empty((len(columns), len(edges) - 1)), np.empty(len(columns))
     for first in range(0, len(columns), _BATCH):
         batch = columns[first : first + _BATCH]
-        starts = _starts(members, batch, vectors, operator.n_atoms, seed)
+        starts = start_vectors(members, batch, vectors, operator.n_atoms, seed)
         found = recursion(operator, starts, steps)
         rows = slice(first, first + len(batch))
         density[rows] = _whole_density(found, edges, window, broadening)
@@ -100,25 +100,6 @@ def _members(groups: Ints) -> list[Ints]:
             f"{counts // 3} atoms."
         )
     return np.split(order, np.cumsum(counts)[:-1])
-
-
-def _starts(
-    members: list[Ints],
-    batch: list[tuple[int, int]],
-    vectors: int,
-    n_atoms: int,
-    seed: int,
-) -> Array:
-    """Start vectors (n, 3, w): random signs, or unit vectors of few."""
-    block = np.zeros((3 * n_atoms, len(batch)), np.float32)
-    for lane, (group, k) in enumerate(batch):
-        own = members[group]
-        if len(own) <= vectors:
-            block[own[k], lane] = 1
-        else:
-            rng = np.random.default_rng([seed, group, k])
-            block[own, lane] = 2 * rng.integers(0, 2, len(own), np.int8) - 1
-    return block.reshape(n_atoms, 3, len(batch))
 
 
 def _whole_density(
