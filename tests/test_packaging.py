@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+import tomllib
 import zipfile
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 import hyperspy_t2t
 
@@ -29,6 +33,15 @@ HEAVY = {
     "torch",
 }
 
+CONDA_NAMES = {
+    "dask": "dask-core",  # with numpy, which is there, all that dask[array] needs
+    "hyperspy": "hyperspy-base",  # without the widgets, as with pip
+    "lazy_loader": "lazy-loader",
+    "matplotlib": "matplotlib-base",  # without Qt, as with pip
+    "torch": "pytorch",
+}
+"""Packages that conda-forge has under another name than PyPI."""
+
 needs_source_tree = pytest.mark.skipif(
     not (ROOT / "pyproject.toml").exists(), reason="installed without its source tree"
 )
@@ -41,6 +54,25 @@ def _run_python(code: str) -> str:
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
+
+
+def _project() -> dict:
+    """The table [project] of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def _recipe() -> dict:
+    """The conda recipe, with the values of its context put in."""
+    text = (ROOT / "conda" / "recipe.yaml").read_text("utf-8")
+    for name, value in yaml.safe_load(text)["context"].items():
+        text = text.replace(f"${{{{ {name} }}}}", value)
+    return yaml.safe_load(text)
+
+
+def _bounds(lines: list[str]) -> dict[str, SpecifierSet]:
+    """{package: versions} of requirements as pip and conda write them."""
+    found = [Requirement(line) for line in lines]
+    return {requirement.name: requirement.specifier for requirement in found}
 
 
 def _names(signals: dict) -> set[str]:
@@ -76,6 +108,65 @@ def test_entry_point_has_the_name_hyperspy_looks_up():
 def test_citation_has_the_version_of_the_package():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert citation["version"] == hyperspy_t2t.__version__
+
+
+@needs_source_tree
+def test_ci_installs_the_lower_bounds():
+    """Extras of ours stand for lists that are checked themselves."""
+    project = _project()
+    promised = _bounds(project["dependencies"])
+    for extra in ("sam", "tests"):
+        promised |= _bounds(project["optional-dependencies"][extra])
+    text = (ROOT / ".github" / "minimum-constraints.txt").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    installed = dict(line.split("==") for line in lines)
+    # "distributed" comes with dask, in step with it.
+    assert installed.pop("distributed") == installed["dask"]
+
+    lowest = {name: _lowest(versions) for name, versions in promised.items()}
+    assert {name: Version(one) for name, one in installed.items()} == lowest
+
+
+def _lowest(versions: SpecifierSet) -> Version:
+    """The bound of a requirement that has a lower bound and no upper one."""
+    (bound,) = versions
+    assert bound.operator == ">="
+    return Version(bound.version)
+
+
+@needs_source_tree
+def test_conda_recipe_requires_what_pip_does():
+    project, recipe = _project(), _recipe()
+    pip = _bounds([*project["dependencies"], f"python{project['requires-python']}"])
+    conda = _bounds(recipe["requirements"]["run"])
+    assert conda == {CONDA_NAMES.get(name, name): pip[name] for name in pip}
+
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]
+    built_with = {line.replace(" ", "") for line in recipe["requirements"]["host"]}
+    assert built_with >= set(needed["requires"])
+
+
+@needs_source_tree
+def test_conda_recipe_describes_this_package():
+    project, recipe = _project(), _recipe()
+    version = Version(hyperspy_t2t.__version__).base_version
+    assert recipe["package"] == {"name": "hyperspy-t2t", "version": version}
+    assert recipe["source"]["url"].endswith(f"{project['name']}-{version}.tar.gz")
+    assert recipe["about"]["license"] == project["license"]
+    assert project["license-files"] == [recipe["about"]["license_file"]]
+
+
+@needs_source_tree
+def test_supported_pythons_are_said_once_and_tested():
+    workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
+    tested = yaml.safe_load(workflow)["jobs"]["tests"]["strategy"]["matrix"]["python"]
+    named = [
+        line.removeprefix("Programming Language :: Python :: ")
+        for line in _project()["classifiers"]
+        if line.startswith("Programming Language :: Python :: 3.")
+    ]
+    assert named == tested
+    assert SpecifierSet(_project()["requires-python"]) == SpecifierSet(f">={named[0]}")
 
 
 @pytest.mark.parametrize("name", SIGNALS)

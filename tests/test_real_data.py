@@ -1,12 +1,14 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
 """Real micrographs: the material must be found although the pixel size is wrong."""
 
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import hyperspy.api as hs
 import numpy as np
 import pytest
+from real_files import load
 from scipy.spatial import cKDTree
 
 import hyperspy_t2t
@@ -76,24 +78,14 @@ WRONG = [
 ]
 
 
-def load(folder: Path, name: str, pixel: float | None = None):
-    """First image of a file, calibrated by hand where the file is not."""
-    signal = hs.load(folder / name)
-    if signal.axes_manager.navigation_dimension:
-        signal = signal.inav[0]
-    if pixel is not None:
-        for axis in signal.axes_manager.signal_axes:
-            axis.scale, axis.units = pixel, "nm"
-    return signal
-
-
 @pytest.fixture(scope="module")
 def peaks_of(real_data):
     """Function that gives the peaks of an image, found once."""
 
     @cache
     def find(name: str):
-        return load(real_data, *ALL[name]).segment().find_peaks()
+        file, pixel = ALL[name]
+        return load(real_data / file, pixel).segment().find_peaks()
 
     return find
 
@@ -182,7 +174,7 @@ def test_the_alloy_particle_is_fcc_and_platinum_or_iridium(real_data, peaks_of):
     assert any(text.startswith("composition") for text in found.separated_by)
     file = real_data / "labelled" / "StatSTEM_PtIr_particle_columns.csv"
     table = np.genfromtxt(file, delimiter=",", names=True)
-    pixel = load(real_data, PARTICLE).axes_manager[0].scale
+    pixel = load(real_data / PARTICLE).axes_manager[0].scale
     area = area_of_columns(pixel * np.column_stack([table["x_px"], table["y_px"]]))
     for rank in found.ranks:
         solution = peaks.solutions(label)[rank]
@@ -238,7 +230,7 @@ def test_the_unknown_layered_crystal_gets_a_ranking(
 def test_low_magnification_has_regions_without_lattice(
     real_data: Path, name: str, fewest: int
 ):
-    segmented = load(real_data, name).segment()
+    segmented = load(real_data / name).segment()
     assert segmented.n_regions >= fewest
     peaks = segmented.find_peaks()
     assert not any(peaks.is_crystalline(label) for label in peaks.region_labels)
@@ -247,7 +239,7 @@ def test_low_magnification_has_regions_without_lattice(
 @pytest.mark.realdata
 def test_uncalibrated_real_files_say_how_to_calibrate(real_data: Path):
     for name in ("atomic/PMN_iDPC.tif", "eels_eds/LaSTO_06_SI-HAADF.dm3"):
-        signal = load(real_data, name)
+        signal = load(real_data / name)
         with pytest.raises(hyperspy_t2t.CalibrationError, match=r"axis\.scale"):
             signal.segment()
 
@@ -307,7 +299,7 @@ def column_ratio(positions: np.ndarray, inside: np.ndarray) -> tuple[float, floa
 @pytest.mark.realdata
 @pytest.mark.filterwarnings("ignore")
 def test_layers_have_the_spacings_of_their_columns(real_data: Path) -> None:
-    image = load(real_data, "atomic/Cropped_PTO-SRO_Aligned.hspy")
+    image = load(real_data / "atomic/Cropped_PTO-SRO_Aligned.hspy")
     columns = np.load(real_data / "atomic/Cropped_PTO-SRO_atom_positions1.npy")
     segmented = image.segment()
     strain = segmented.find_peaks().index_phases(["PbTiO3", "SrRuO3"]).gpa()

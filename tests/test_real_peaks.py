@@ -1,3 +1,5 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
 """Peaks of real atomic images: the low orders of their lattices and nothing beside."""
 
 from functools import cache
@@ -7,6 +9,7 @@ from typing import Any, NamedTuple
 import hyperspy.api as hs
 import numpy as np
 import pytest
+from real_files import load
 
 import hyperspy_t2t  # noqa: F401, Signal2D gets segment()
 
@@ -46,17 +49,6 @@ KNOWN = {
     ),
 }
 SINGLE_ATOMS = ("singleatom_bpy_crop19.tif", "singleatom_bpy_crop21.tif")
-
-
-def load(path: Path, pixel: float | None = None) -> Any:
-    """First image of a file, calibrated by hand where the file is not."""
-    signal = hs.load(path)
-    if signal.axes_manager.navigation_dimension:
-        signal = signal.inav[0]
-    if pixel is not None:
-        for axis in signal.axes_manager.signal_axes:
-            axis.scale, axis.units = pixel, "nm"
-    return signal
 
 
 @cache

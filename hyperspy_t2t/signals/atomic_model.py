@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal1D, Signal1D
 
-from hyperspy_t2t.signals._companions import ComputesCarried
-from hyperspy_t2t.signals._mechanics import Mechanics
-from hyperspy_t2t.signals._model_comparison import ModelComparing
-from hyperspy_t2t.signals._model_files import ModelFiles
-from hyperspy_t2t.signals._model_refinement import ModelRefinement
-from hyperspy_t2t.signals._model_report import ModelReport
-from hyperspy_t2t.signals._model_views import ModelViews
-from hyperspy_t2t.signals._table import FlatTable, table_axes, table_data
-from hyperspy_t2t.signals._vibrations import Vibrations
+from hyperspy_t2t.signals._carried.companions import ComputesCarried
+from hyperspy_t2t.signals._carried.table import FlatTable, table_axes, table_data
+from hyperspy_t2t.signals._mechanics.mechanics import Mechanics
+from hyperspy_t2t.signals._mechanics.vibrations import Vibrations
+from hyperspy_t2t.signals._model.comparison import ModelComparing
+from hyperspy_t2t.signals._model.files import ModelFiles
+from hyperspy_t2t.signals._model.refinement import ModelRefinement
+from hyperspy_t2t.signals._model.report import ModelReport
+from hyperspy_t2t.signals._model.views import ModelViews
 
 Range = tuple[float | None, float | None]
 
@@ -208,7 +208,7 @@ class AtomicModel(
 
     def _of_rows(self, rows: np.ndarray) -> "AtomicModel":
         """A model of some rows, given in ascending order."""
-        from hyperspy_t2t.signals import _convert
+        from hyperspy_t2t.signals._carried import convert
 
         data = self._checked_data()[rows]
         if not len(rows):
@@ -217,7 +217,7 @@ class AtomicModel(
                 import dask.array as da
 
                 data = da.from_array(data)
-        result = _convert.signal_of(
+        result = convert.signal_of(
             "atomic_model",
             data,
             table_axes(len(rows), len(self.columns), row_name="atom"),

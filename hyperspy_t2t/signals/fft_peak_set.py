@@ -10,27 +10,27 @@ from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
 
 from hyperspy_t2t.peaks.state import RegionState, region_state
 from hyperspy_t2t.phases.solution import PhaseSolution
-from hyperspy_t2t.signals._companions import (
+from hyperspy_t2t.signals._carried.companions import (
     ComputesCarried,
     del_item,
     in_memory,
     user_level,
 )
-from hyperspy_t2t.signals._indexing import indexed_regions, warn_of_doubts
-from hyperspy_t2t.signals._peaks import COLUMNS, peak_set, region_seen
-from hyperspy_t2t.signals._phase_results import PhaseResults
-from hyperspy_t2t.signals._provenance import processing
-from hyperspy_t2t.signals._solutions import (
+from hyperspy_t2t.signals._carried.provenance import processing
+from hyperspy_t2t.signals._carried.source import Source
+from hyperspy_t2t.signals._carried.states import states_from_dict
+from hyperspy_t2t.signals._carried.table import FlatTable
+from hyperspy_t2t.signals._peaks.found_peaks import COLUMNS, peak_set, region_seen
+from hyperspy_t2t.signals._peaks.indexing import indexed_regions, warn_of_doubts
+from hyperspy_t2t.signals._peaks.phase_results import PhaseResults
+from hyperspy_t2t.signals._peaks.solutions import (
     candidates,
     none_of_these,
     solutions_of,
     solutions_to_dict,
     with_choice,
 )
-from hyperspy_t2t.signals._source import Source
-from hyperspy_t2t.signals._states import states_from_dict
-from hyperspy_t2t.signals._strain_of_peaks import StrainOfPeaks
-from hyperspy_t2t.signals._table import FlatTable
+from hyperspy_t2t.signals._strain.of_peaks import StrainOfPeaks
 
 
 class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):

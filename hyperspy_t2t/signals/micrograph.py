@@ -12,10 +12,10 @@ from hyperspy.signals import LazySignal2D, Signal2D
 
 from hyperspy_t2t.calibration import ImageGrid, frame_grid, image_grid
 from hyperspy_t2t.segmentation.regions import Method
-from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._companions import PixelCompanions, as_dask
-from hyperspy_t2t.signals._progress import progressbar
-from hyperspy_t2t.signals._provenance import processing
+from hyperspy_t2t.signals._carried import convert
+from hyperspy_t2t.signals._carried.companions import PixelCompanions, as_dask
+from hyperspy_t2t.signals._carried.progress import progressbar
+from hyperspy_t2t.signals._carried.provenance import processing
 
 
 class Micrograph(PixelCompanions, Signal2D):
@@ -100,15 +100,15 @@ class Micrograph(PixelCompanions, Signal2D):
         """
         from hyperspy_t2t.segmentation.frame import valid_frame
         from hyperspy_t2t.segmentation.regions import find_regions
-        from hyperspy_t2t.signals import _sam
-        from hyperspy_t2t.signals._stack import stack_labels
+        from hyperspy_t2t.signals._regions import sam
+        from hyperspy_t2t.signals._regions.stack import stack_labels
 
         grid = image_grid(self) if method == "sam" else frame_grid(self)
         hints = {"n_regions": n_regions, "min_area": min_area}
-        sam = {"checkpoint": checkpoint, "points": points, "boxes": boxes,
-               "point_labels": point_labels, "device": device}  # fmt: skip
+        prompts = {"checkpoint": checkpoint, "points": points, "boxes": boxes,
+                   "point_labels": point_labels, "device": device}  # fmt: skip
         _check_hints(method, n_regions, min_area)
-        _sam.check_options(method, n_regions, sam)
+        sam.check_options(method, n_regions, prompts)
         if self.axes_manager.navigation_dimension:
             given = {"method": method, **hints}
             with progressbar(self, show_progressbar, description="segment", long=True):
@@ -118,8 +118,8 @@ class Micrograph(PixelCompanions, Signal2D):
             frame = valid_frame(self.data)
             image, window = self.data[frame], grid.window(*frame)
             if method == "sam":
-                coarse = _sam.sam_found(
-                    image, window, sam, min_area=min_area,
+                coarse = sam.sam_found(
+                    image, window, prompts, min_area=min_area,
                     show_progressbar=show_progressbar,
                 )  # fmt: skip
             else:
@@ -133,7 +133,7 @@ class Micrograph(PixelCompanions, Signal2D):
         labels = full_labels(self.data, grid, frame, coarse)
         given = {"method": method, **hints}
         if method == "sam":
-            given |= _sam.recorded(sam)
+            given |= sam.recorded(prompts)
         confidence = full_confidence(labels, grid, coarse)
         return self._segmented(labels, method, "segment", given, confidence)
 
@@ -154,15 +154,15 @@ class Micrograph(PixelCompanions, Signal2D):
         if confidence is not None:
             segmentation["confidence"] = as_dask(confidence)
         metadata = {
-            **_convert.acquisition(self),
+            **convert.acquisition(self),
             "Segmentation": segmentation,
             "Processing": processing(self, operation, parameters),
         }
         title = self.metadata.General.title or "micrograph"
-        return _convert.signal_of(
+        return convert.signal_of(
             "segmented_image",
             self.data,
-            _convert.image_axes(self),
+            convert.image_axes(self),
             metadata,
             title=f"{title}: regions",
         )
@@ -240,8 +240,8 @@ class Micrograph(PixelCompanions, Signal2D):
             micrograph is. Frames that cannot be measured are NaN, and a warning names
             them. See :meth:`~hyperspy_t2t.signals.StrainMap.frame`.
         """
-        from hyperspy_t2t.signals._strain_by_hand import gpa_by_hand
-        from hyperspy_t2t.signals._strain_stack import gpa_of_stack
+        from hyperspy_t2t.signals._strain.by_hand import gpa_by_hand
+        from hyperspy_t2t.signals._strain.stack import gpa_of_stack
 
         stacked = self.axes_manager.navigation_dimension > 0
         if stacked and correct_scan:
@@ -404,4 +404,4 @@ def spectrum_signal(
          "units": "1 / nm", "navigate": False}
         for name, a in (("gy", y_axis), ("gx", x_axis))
     ]  # fmt: skip
-    return _convert.plain_image(power, axes, title=title, quantity="Power")
+    return convert.plain_image(power, axes, title=title, quantity="Power")

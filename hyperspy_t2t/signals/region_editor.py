@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from hyperspy_t2t.signals._corrections import Fill, under_line, under_mask
-from hyperspy_t2t.signals._selection import Selection, line_points, units_of
-from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.signals._carried.selection import Selection, line_points, units_of
+from hyperspy_t2t.signals._carried.source import Source
+from hyperspy_t2t.signals._regions.corrections import Fill, under_line, under_mask
 
 Tool = Literal["polygon", "line"]
 

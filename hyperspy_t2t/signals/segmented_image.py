@@ -9,16 +9,17 @@ import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
 from hyperspy_t2t.calibration import check_images, frame_grid, image_grid
-from hyperspy_t2t.signals import _convert, _corrections
-from hyperspy_t2t.signals._companions import (
+from hyperspy_t2t.signals._carried import convert
+from hyperspy_t2t.signals._carried.companions import (
     ComputesCarried,
     PixelCompanions,
     as_dask,
     carried,
 )
-from hyperspy_t2t.signals._progress import progressbar
-from hyperspy_t2t.signals._provenance import processing
-from hyperspy_t2t.signals._source import Source
+from hyperspy_t2t.signals._carried.progress import progressbar
+from hyperspy_t2t.signals._carried.provenance import processing
+from hyperspy_t2t.signals._carried.source import Source
+from hyperspy_t2t.signals._regions import corrections
 
 
 class SegmentedImage(PixelCompanions, Signal2D):
@@ -59,9 +60,9 @@ class SegmentedImage(PixelCompanions, Signal2D):
                 "labels.astype('int32')."
             )
         lowest, highest = int(values.min()), int(values.max())
-        if lowest < 0 or highest > _corrections.HIGHEST:
+        if lowest < 0 or highest > corrections.HIGHEST:
             raise ValueError(
-                f"Expected labels from 0 (unassigned) to {_corrections.HIGHEST}, got "
+                f"Expected labels from 0 (unassigned) to {corrections.HIGHEST}, got "
                 f"{lowest} to {highest}. Number the regions 1, 2, 3, …"
             )
         from hyperspy_t2t.signals.micrograph import Micrograph
@@ -88,7 +89,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
             other overlapping parts count as one. Where regions overlap the last one
             counts.
         """
-        from hyperspy_t2t.signals._contours import filled_labels
+        from hyperspy_t2t.signals._regions.contours import filled_labels
         from hyperspy_t2t.signals.micrograph import Micrograph
 
         labels = filled_labels(image, image_grid(image), contours)
@@ -101,7 +102,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         labels = self._labels()
         # A copy: later steps share the labels themselves.
         data = labels if self._lazy else np.array(labels)
-        return _convert.plain_image(data, _convert.image_axes(self), title="labels")
+        return convert.plain_image(data, convert.image_axes(self), title="labels")
 
     @property
     def confidence(self) -> Signal2D:
@@ -118,7 +119,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
                 "image, and labels given by hand have none."
             )
         data = confidence if self._lazy else np.array(confidence)
-        return _convert.plain_image(data, _convert.image_axes(self), title="confidence")
+        return convert.plain_image(data, convert.image_axes(self), title="confidence")
 
     def _labels(self) -> Any:
         labels = carried(self, "Segmentation.labels")
@@ -136,7 +137,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
     @property
     def region_labels(self) -> np.ndarray:
         """Labels in use, without 0, in ascending order; of a stack in any frame."""
-        from hyperspy_t2t.signals._stack import distinct_labels
+        from hyperspy_t2t.signals._regions.stack import distinct_labels
 
         return distinct_labels(self._labels())
 
@@ -161,7 +162,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
             is told of single frames only.
         """
         from hyperspy_t2t.segmentation.properties import region_properties
-        from hyperspy_t2t.signals._stack import stack_properties
+        from hyperspy_t2t.signals._regions.stack import stack_properties
 
         if self.axes_manager.navigation_dimension:
             return stack_properties(
@@ -218,7 +219,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         :func:`hyperspy_t2t.segmentation.contours.contours_of`.
         """
         from hyperspy_t2t.segmentation.contours import contours_of
-        from hyperspy_t2t.signals._contours import image_borders
+        from hyperspy_t2t.signals._regions.contours import image_borders
 
         grid, labels = image_grid(self), self._labels()
         with progressbar(self, show_progressbar, description="contours"):
@@ -244,13 +245,13 @@ class SegmentedImage(PixelCompanions, Signal2D):
             one for each part, the largest first. A ``PolygonROI`` has no holes: they
             are joined to the outer outline by cuts of no width.
         """
-        from hyperspy_t2t.signals._contours import rois_of
+        from hyperspy_t2t.signals._regions.contours import rois_of
 
         return rois_of(self, self.contours(**options))
 
     def merge(self, labels: Iterable[int]) -> "SegmentedImage":
         """Join regions into one, which keeps the smallest of their labels."""
-        return self._corrected("merge", _corrections.merge, labels)
+        return self._corrected("merge", corrections.merge, labels)
 
     def relabel(self, mapping: dict[int, int]) -> "SegmentedImage":
         """Change labels, ``{old: new}``.
@@ -258,7 +259,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         A new label of 0 removes the region, one that is in use joins the two, and
         ``{1: 2, 2: 1}`` swaps them.
         """
-        return self._corrected("relabel", _corrections.relabel, mapping)
+        return self._corrected("relabel", corrections.relabel, mapping)
 
     def split(
         self, label: int, line: Any = None, *, seeds: Any = None
@@ -283,8 +284,8 @@ class SegmentedImage(PixelCompanions, Signal2D):
             given = "neither" if line is None else "both"
             raise TypeError(f"Expected either a line or seeds=, got {given}.")
         if seeds is None:
-            return self._corrected("split", _corrections.split_by_line, label, line)
-        return self._corrected("split", _corrections.split_by_seeds, label, seeds)
+            return self._corrected("split", corrections.split_by_line, label, line)
+        return self._corrected("split", corrections.split_by_seeds, label, seeds)
 
     def add_region(self, where: Any, *, label: int | None = None) -> "SegmentedImage":
         """A new region, whose pixels other regions lose.
@@ -299,10 +300,10 @@ class SegmentedImage(PixelCompanions, Signal2D):
         label
             A label not in use; by default one above the highest.
         """
-        return self._corrected("add_region", _corrections.add_region, where, label)
+        return self._corrected("add_region", corrections.add_region, where, label)
 
     def remove_region(
-        self, where: Any, *, fill: _corrections.Fill = "unassigned"
+        self, where: Any, *, fill: corrections.Fill = "unassigned"
     ) -> "SegmentedImage":
         """Take away regions or parts of them.
 
@@ -314,7 +315,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
             "unassigned" leaves the pixels without a region (label 0), "nearest"
             gives each to the region nearest to it around them.
         """
-        return self._corrected("remove_region", _corrections.remove_region, where, fill)
+        return self._corrected("remove_region", corrections.remove_region, where, fill)
 
     def edit(self, tool: str = "polygon", **kwargs: Any) -> "RegionEditor":  # noqa: F821
         """Plot the image and correct its regions with ROIs that the mouse moves.
@@ -394,7 +395,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
                 "use hyperspy.api.signals.Signal2D.find_peaks(s, method=..., "
                 "interactive=...)."
             )
-        from hyperspy_t2t.signals._peaks import peaks_of_regions
+        from hyperspy_t2t.signals._peaks.found_peaks import peaks_of_regions
 
         with progressbar(self, show_progressbar, description="find_peaks"):
             return peaks_of_regions(
@@ -426,8 +427,8 @@ class SegmentedImage(PixelCompanions, Signal2D):
         """
         from hyperspy.api import plot
 
-        from hyperspy_t2t.signals._selection import units_of
-        from hyperspy_t2t.signals._stack import segments, stack_outlines
+        from hyperspy_t2t.signals._carried.selection import units_of
+        from hyperspy_t2t.signals._regions.stack import segments, stack_outlines
 
         if self.axes_manager.navigation_dimension:
             sides = stack_outlines(self._labels(), frame_grid(self), units_of(self))

@@ -9,16 +9,20 @@ import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
 from hyperspy_t2t.calibration import frame_grid
-from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._companions import ComputesCarried, PixelCompanions, in_memory
-from hyperspy_t2t.signals._measured_strain import coarse_labels
-from hyperspy_t2t.signals._progress import progressbar
-from hyperspy_t2t.signals._source import Source
-from hyperspy_t2t.signals._strain_fields import COMPONENTS, by_blocks, field_of
-from hyperspy_t2t.signals._strain_physics import StrainPhysics
-from hyperspy_t2t.signals._strain_quality import StrainQuality
-from hyperspy_t2t.signals._strain_stack import StrainStack
-from hyperspy_t2t.signals._strain_views import StrainViews
+from hyperspy_t2t.signals._carried import convert
+from hyperspy_t2t.signals._carried.companions import (
+    ComputesCarried,
+    PixelCompanions,
+    in_memory,
+)
+from hyperspy_t2t.signals._carried.progress import progressbar
+from hyperspy_t2t.signals._carried.source import Source
+from hyperspy_t2t.signals._strain.derived import StrainPhysics
+from hyperspy_t2t.signals._strain.fields import COMPONENTS, by_blocks, field_of
+from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
+from hyperspy_t2t.signals._strain.stack import StrainStack
+from hyperspy_t2t.signals._strain_views.quality import StrainQuality
+from hyperspy_t2t.signals._strain_views.views import StrainViews
 
 
 class StrainMap(
@@ -62,10 +66,10 @@ class StrainMap(
         return self._image(data, title=f"{name} ({self.convention})", quantity=name)
 
     def _image(self, data: Any, *, title: str, quantity: str) -> Signal2D:
-        axes = _convert.image_axes(self)
+        axes = convert.image_axes(self)
         if self._has_component_axis():
             del axes[-3]
-        return _convert.plain_image(data, axes, title=title, quantity=quantity)
+        return convert.plain_image(data, axes, title=title, quantity=quantity)
 
     @property
     def convention(self) -> str:
@@ -107,11 +111,11 @@ class StrainMap(
         self, data: Any, size: int, *, title: str, quantity: str
     ) -> Signal2D:
         axes = [
-            *_convert.image_axes(self)[: len(self._frames_shape())],
+            *convert.image_axes(self)[: len(self._frames_shape())],
             {"name": "component", "size": size, "navigate": True},
-            *_convert.grid_axes(frame_grid(self)),
+            *convert.grid_axes(frame_grid(self)),
         ]
-        return _convert.plain_image(data, axes, title=title, quantity=quantity)
+        return convert.plain_image(data, axes, title=title, quantity=quantity)
 
     @property
     def validity(self) -> Signal2D:
@@ -275,8 +279,8 @@ class StrainMap(
             Without phases; for a thickness below one period; fractions that do not sum
             to one; maps beside the image; elements or options that are not known.
         """
-        from hyperspy_t2t.signals._atom_options import AtomOptions
-        from hyperspy_t2t.signals._atoms import atoms_of_strain
+        from hyperspy_t2t.signals._atoms.options import AtomOptions
+        from hyperspy_t2t.signals._atoms.to_atoms import atoms_of_strain
 
         options = AtomOptions(
             thickness, seed, calibration, beam_direction, periodic, tilt,

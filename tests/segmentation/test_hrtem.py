@@ -2,11 +2,9 @@
 # License v3.0 or later; see LICENSE.
 """Phase contrast: fringes that reverse, and materials of one mean grey level."""
 
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
+from hrtem_scenes import FILM, mean_iou, scene
 
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.confidence import border_strengths
@@ -23,9 +21,6 @@ from hyperspy_t2t.segmentation.textures import (
     texture_classes,
 )
 
-# Test folders are not on the path.
-SCENES = runpy.run_path(str(Path(__file__).with_name("hrtem_scenes.py")))
-FILM, mean_iou, scene = (SCENES[name] for name in ("FILM", "mean_iou", "scene"))
 SHAPE = (512, 512)
 Y, X = np.indices((60, 80), dtype=float)
 

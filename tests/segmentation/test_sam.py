@@ -458,9 +458,9 @@ def test_a_micrograph_passes_prompts_on(chunks):
 
 
 def test_every_signal_can_ask_a_checkpoint(sam_folder, capfd, monkeypatch):
-    from hyperspy_t2t.signals import _sam
+    from hyperspy_t2t.signals._regions import sam
 
-    monkeypatch.setattr(_sam, "DELAY", 0)
+    monkeypatch.setattr(sam, "DELAY", 0)
     image = micrograph(IMAGE, GRID)
     image.set_signal_type("")
     options = {"checkpoint": sam_folder, "show_progressbar": True, "min_area": 0.5}

@@ -12,8 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hyperspy_t2t.signals import _convert
-from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
+from hyperspy_t2t.signals._carried import convert
+from hyperspy_t2t.signals._carried.table import table_axes, table_data, table_metadata
 
 COLUMNS = ("x", "y", "z", "number", "region", "ux", "uy", "uz", "column", "flag")
 UNITS = ("Å", "Å", "Å", "", "", "Å", "Å", "Å", "", "")
@@ -51,7 +51,7 @@ def model_of(rows, cell, *, columns=10, lazy=False, **leaves):
         **leaves,
     }
     data = table_data(rows[:, :columns])
-    return _convert.signal_of(
+    return convert.signal_of(
         "atomic_model",
         da.from_array(data, chunks=(1000, -1)) if lazy else data,
         table_axes(len(rows), columns, row_name="atom"),

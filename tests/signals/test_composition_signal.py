@@ -19,7 +19,7 @@ from scipy.stats import chi2
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.composition.region_drawing import RegionColumns
 from hyperspy_t2t.data.synthetic import Region, synthetic_micrograph
-from hyperspy_t2t.signals._composition import Composition
+from hyperspy_t2t.signals._atoms.composition import Composition
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "eels_composition.py"
 GRID = ImageGrid((300, 400), (0.1, 0.1))

@@ -13,7 +13,7 @@ import pytest
 from hyperspy_t2t.data import Region, scene, synthetic_micrograph
 from hyperspy_t2t.phases.library import library_phase
 from hyperspy_t2t.signals import SegmentedImage
-from hyperspy_t2t.signals._indexing import warn_of_doubts
+from hyperspy_t2t.signals._peaks.indexing import warn_of_doubts
 
 
 @pytest.fixture(scope="module")

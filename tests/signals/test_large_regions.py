@@ -8,7 +8,7 @@ from hyperspy.signals import Signal2D
 
 from hyperspy_t2t.data import Region, scene, synthetic_micrograph
 from hyperspy_t2t.signals import Micrograph, SegmentedImage
-from hyperspy_t2t.signals._source import LARGEST_WINDOW
+from hyperspy_t2t.signals._carried.source import LARGEST_WINDOW
 
 
 def calibrated(data: np.ndarray, pixel: float = 1.0) -> Signal2D:

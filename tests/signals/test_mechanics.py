@@ -16,9 +16,10 @@ from scipy.spatial.transform import Rotation
 from hyperspy_t2t.data import scene
 from hyperspy_t2t.physics.ase_calculator import KeatingCalculator
 from hyperspy_t2t.physics.bonds import bond_table
-from hyperspy_t2t.signals import AtomicModel, _convert
-from hyperspy_t2t.signals import _relaxed_model as relaxing
-from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
+from hyperspy_t2t.signals import AtomicModel
+from hyperspy_t2t.signals._carried import convert
+from hyperspy_t2t.signals._carried.table import table_axes, table_data, table_metadata
+from hyperspy_t2t.signals._mechanics import relaxed_model as relaxing
 
 COLUMNS = ("x", "y", "z", "number", "region", "ux", "uy", "uz", "column", "flag")
 GE = 5.658
@@ -48,7 +49,7 @@ def model_of(positions, numbers, cell, *, pbc, region=1, flag=0, lazy=False, **l
         **leaves,
     }
     data = table_data(rows)
-    return _convert.signal_of(
+    return convert.signal_of(
         "atomic_model",
         da.from_array(data, chunks=(1000, -1)) if lazy else data,
         table_axes(len(rows), len(COLUMNS), row_name="atom"),

@@ -11,7 +11,7 @@ import pytest
 from hyperspy_t2t.calibration import CalibrationError
 from hyperspy_t2t.data import scene
 from hyperspy_t2t.signals import AtomicModel
-from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
+from hyperspy_t2t.signals._carried.table import table_axes, table_data, table_metadata
 
 ORIGIN = np.array([3.0, -1.5])
 

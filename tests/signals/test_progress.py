@@ -6,7 +6,7 @@ import hyperspy.api as hs
 import pytest
 
 from hyperspy_t2t.data import scene
-from hyperspy_t2t.signals import _progress
+from hyperspy_t2t.signals._carried import progress
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def lazy_image():
 
 
 def test_one_bar_for_all_computations_of_a_step(lazy_image, capfd, monkeypatch):
-    monkeypatch.setattr(_progress, "DELAY", 0)
+    monkeypatch.setattr(progress, "DELAY", 0)
     segmented = lazy_image.segment(show_progressbar=True)
     shown = capfd.readouterr().err
     assert shown.count("segment:") >= 1

@@ -12,7 +12,7 @@ import pytest
 from dask.callbacks import Callback
 
 from hyperspy_t2t.signals import SegmentedImage
-from hyperspy_t2t.signals._source import LARGEST_WINDOW
+from hyperspy_t2t.signals._carried.source import LARGEST_WINDOW
 
 SHAPE, SCALE, OFFSET = (120, 150), (0.1, 0.04), (-3.0, 20.0)
 ROWS, COLUMNS = np.indices(SHAPE)

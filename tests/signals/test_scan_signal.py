@@ -9,7 +9,7 @@ import pytest
 
 from hyperspy_t2t.data import scene
 from hyperspy_t2t.signals import Micrograph
-from hyperspy_t2t.signals._scan import (
+from hyperspy_t2t.signals._strain.scan import (
     corrected_source,
     offsets_of,
     scan_offsets,
@@ -56,9 +56,9 @@ def test_offsets_of_a_map_are_those_of_its_image(jittered, strain):
 
 
 def test_a_large_image_is_read_around_the_reference_only(strain, monkeypatch):
-    from hyperspy_t2t.signals import _scan
+    from hyperspy_t2t.signals._strain import scan
 
-    monkeypatch.setattr(_scan, "MOST_ROWS", 300)
+    monkeypatch.setattr(scan, "MOST_ROWS", 300)
     found = scan_offsets(strain._source(), strain._domains(), BOX)
     assert found.offset.shape == (352, 2)
     assert found.measured[30:320].all()

@@ -11,7 +11,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from hyperspy_t2t.signals import LazySegmentedImage, Micrograph, SegmentedImage
-from hyperspy_t2t.signals._stack import pack, serpentine, unpack
+from hyperspy_t2t.signals._regions.stack import pack, serpentine, unpack
 
 FRAMES, SHAPE, PIXEL = 4, (112, 128), 0.5
 DISKS = ((30, 30, 10), (60, 50, 16), (30, 80, 7))

@@ -8,7 +8,9 @@ import hyperspy.api as hs
 import numpy as np
 import pytest
 
-from hyperspy_t2t.signals import Micrograph, StrainMap, _companions, _strain_stack
+from hyperspy_t2t.signals import Micrograph, StrainMap
+from hyperspy_t2t.signals._carried import companions
+from hyperspy_t2t.signals._strain import stack as strain_stack
 
 SHAPE, PIXEL = (224, 192), (0.03, 0.025)  # rows, columns; sy, sx in nm
 G = np.array([[3.683, 0.0], [0.0, 3.683]])  # of Si [001], 220 and 2-20
@@ -292,7 +294,7 @@ def test_saved_and_loaded(strain, tmp_path, ending, lazy):
 def test_large_stacks_keep_their_fields_in_dask(stack, strain, monkeypatch):
     import dask.array as da
 
-    monkeypatch.setattr(_companions, "_SMALL", 0)
+    monkeypatch.setattr(companions, "_SMALL", 0)
     large = stack.gpa(**GIVEN)
     assert isinstance(large.metadata.Strain.frames.arrays.gradient, da.Array)
     for name in ("uncertainty", "validity"):
@@ -310,8 +312,8 @@ def test_an_interrupt_leaves_nothing(stack, monkeypatch):
             raise KeyboardInterrupt
         return measure(*args)
 
-    measure = _strain_stack.measure_frame
-    monkeypatch.setattr(_strain_stack, "measure_frame", interrupted)
+    measure = strain_stack.measure_frame
+    monkeypatch.setattr(strain_stack, "measure_frame", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stack.gpa(**GIVEN)
     assert stack.metadata.as_dictionary() == before[0]

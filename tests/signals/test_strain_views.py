@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from scipy.ndimage import gaussian_filter
 
-from hyperspy_t2t.signals import _strain_export, _strain_figures, _strain_profiles
+from hyperspy_t2t.signals._strain_views import export, figures, profiles
 
 NAMES = ("exx", "eyy", "exy", "rotation")
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
@@ -174,7 +174,7 @@ def test_part_of_a_map_keeps_its_places(eager) -> None:
 
 
 def test_figures_are_sampled(lazy, monkeypatch) -> None:
-    monkeypatch.setattr(_strain_figures, "SIDE", 100)
+    monkeypatch.setattr(figures, "SIDE", 100)
     lazy.strain.plot()
     (image,) = panels()[0].images
     assert image.get_array().shape == (86, 75)
@@ -367,7 +367,7 @@ def test_histograms(chain, monkeypatch) -> None:
     edges = np.linspace(-0.01, 0.03, 21)
     axis = chain.strain.histograms(bins=edges)["exx"].axes_manager["exx"]
     assert (axis.size, axis.offset) == (20, pytest.approx(-0.009))
-    monkeypatch.setattr(_strain_profiles, "SIDE", 128)
+    monkeypatch.setattr(profiles, "SIDE", 128)
     coarse = chain.strain.statistics(margin=0.2)
     np.testing.assert_allclose(coarse["median"], medians, atol=1e-4)
     for bins in (0, 2.5, [1, 0], [0, 1, 3]):
@@ -376,7 +376,7 @@ def test_histograms(chain, monkeypatch) -> None:
 
 
 def test_exported_files(chain, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(_strain_export, "_DPI", 50)
+    monkeypatch.setattr(export, "_DPI", 50)
     folder = tmp_path / "new" / "strain"
     paths = chain.strain.export(folder)
     assert sorted(folder.iterdir()) == sorted(paths)
@@ -419,7 +419,7 @@ def test_export_leaves_nothing_after_an_error(eager, tmp_path, monkeypatch) -> N
         path.write_text("half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(_strain_export, "_write_metadata", fails)
+    monkeypatch.setattr(export, "_write_metadata", fails)
     with pytest.raises(OSError, match="No space left"):
         eager.strain.export(tmp_path, formats=("csv", "json"), overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["statistics.csv"]
@@ -437,7 +437,7 @@ def test_places_that_cannot_be_written_to(eager, tmp_path, monkeypatch) -> None:
     def refuse(**kwargs) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(_strain_export.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(export.tempfile, "mkdtemp", refuse)
     with pytest.raises(PermissionError, match="can be written to"):
         eager.strain.export(tmp_path)
 

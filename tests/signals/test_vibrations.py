@@ -14,8 +14,9 @@ from hyperspy_t2t.physics.bonds import bond_table
 from hyperspy_t2t.physics.hessian import force_constants
 from hyperspy_t2t.physics.isotopes import natural_isotopes
 from hyperspy_t2t.physics.keating import keating_model
-from hyperspy_t2t.signals import _convert, _vibrational_density
-from hyperspy_t2t.signals._table import table_axes, table_data, table_metadata
+from hyperspy_t2t.signals._carried import convert
+from hyperspy_t2t.signals._carried.table import table_axes, table_data, table_metadata
+from hyperspy_t2t.signals._mechanics import vibrational_density
 
 COLUMNS = ("x", "y", "z", "number", "region", "ux", "uy", "uz", "column", "flag")
 UNITS = ("Å", "Å", "Å", "", "", "Å", "Å", "Å", "", "")
@@ -50,7 +51,7 @@ def model_of(atoms, cell, *, regions=None, flag=0, pbc=True, lazy=False):
         "pbc": np.broadcast_to(pbc, 3).copy(),
     }
     data = table_data(rows)
-    return _convert.signal_of(
+    return convert.signal_of(
         "atomic_model",
         da.from_array(data, chunks=(100, -1)) if lazy else data,
         table_axes(len(rows), len(COLUMNS), row_name="atom"),
@@ -366,7 +367,7 @@ def test_torch_is_numba(alloy):
 
 
 def test_a_bar_is_shown_if_wanted(alloy, monkeypatch, capsys):
-    monkeypatch.setattr(_vibrational_density, "DELAY", 0)
+    monkeypatch.setattr(vibrational_density, "DELAY", 0)
     for method in ("kpm", "haydock"):
         alloy.vibrational_dos(2, margin=0, method=method, show_progressbar=True)
         shown = capsys.readouterr().err

@@ -4,8 +4,8 @@
 
 import numpy as np
 import pytest
+from drawn_crystals import CRYSTALS, PIXEL, crystal, lattice, searched
 
-from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.data.displacements import (
     EdgeDislocation,
     coherent_epitaxy,
@@ -13,36 +13,10 @@ from hyperspy_t2t.data.displacements import (
     strained,
 )
 from hyperspy_t2t.data.synthetic import Region, Scan, synthetic_arrays
-from hyperspy_t2t.strain.demodulation import local_spectrum
 from hyperspy_t2t.strain.dislocations import Dislocations, dislocations
 
-PIXEL = (0.02, 0.026)
 SHAPE = (300, 400)
 MIDDLE = np.array([4.03, 3.88])
-CRYSTALS = {
-    "Si": ("Si diamond", (1, 1, 0), ((1, -1, 1), (1, -1, -1))),
-    "SrTiO3": ("SrTiO3 cubic perovskite", (0, 0, 1), ((1, 0, 0), (0, 1, 0))),
-    "GaN": ("GaN wurtzite", (0, 0, 0, 1), ((1, 0, 0), (0, 1, 0))),
-}
-
-
-def crystal(name: str, rotation: float = 0.0, **options) -> Region:
-    phase, zone_axis, _ = CRYSTALS[name]
-    return Region(phase, zone_axis, rotation, **options)
-
-
-def lattice(name: str, rotation: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Two g in 1/nm and the lattice vectors dual to them in nm, rows of (2, 2)."""
-    scan = Scan(shape=(16, 16), pixel_size=(0.03, 0.03))
-    _, truth = synthetic_arrays([crystal(name, rotation)], scan)
-    known = truth["regions"]["region_1"]
-    g = np.array(
-        [
-            known["g_reference"][(known["hkl"][:, :3] == hkl).all(axis=1)][0]
-            for hkl in CRYSTALS[name][2]
-        ]
-    )
-    return g, np.linalg.inv(g).T
 
 
 def drawn(regions: list[Region], shape=SHAPE, pixel=PIXEL, **scan) -> np.ndarray:
@@ -50,31 +24,8 @@ def drawn(regions: list[Region], shape=SHAPE, pixel=PIXEL, **scan) -> np.ndarray
     return image
 
 
-def found(
-    image: np.ndarray, g: np.ndarray, sigma: float = 0.5, pixel=PIXEL, *, lattice=None
-) -> Dislocations:
-    """Dislocations of an image; `lattice(x, y)` says where there is one."""
-    grid = ImageGrid(image.shape, pixel[::-1])
-    local = local_spectrum(image, grid, g, sigma=sigma)
-    x, y = np.moveaxis(local.grid.to_nm(*np.indices(local.grid.shape)), -1, 0)
-    margin = 2 * sigma
-    inside = (x > margin) & (x < x.max() - margin)
-    inside &= (y > margin) & (y < y.max() - margin)
-    if lattice is not None:
-        inside &= lattice(x, y)
-    typical = np.median(local.amplitude[:, inside], axis=1)
-    counts = float(np.nanmean(image))
-    noise = np.sqrt(counts * np.prod(pixel) / (4 * np.pi)) / sigma / typical.min()
-    return dislocations(
-        np.angle(local.component),
-        local.phase_gradient,
-        g,
-        (local.amplitude / typical[:, None, None]).min(axis=0),
-        inside,
-        local.grid,
-        resolution=sigma,
-        noise=max(noise, 0.017),
-    )
+def found(image: np.ndarray, g: np.ndarray, sigma: float, **options) -> Dislocations:
+    return searched(dislocations, image, g, sigma, **options)
 
 
 @pytest.mark.parametrize("name", CRYSTALS)
@@ -125,7 +76,7 @@ def test_misfit_dislocations_of_a_relaxed_film_are_all_found() -> None:
     outline = [(-9, -9), (40, -9), (40, 3), (-9, 3)]
     regions = [crystal("SrTiO3"), crystal("SrTiO3", outline=outline, displacement=film)]
     image = drawn(regions, (150, 600), (0.04, 0.04), dose=200.0)
-    result = found(image, g, 0.5, (0.04, 0.04))
+    result = found(image, g, 0.5, pixel=(0.04, 0.04))
     # u along the interface grows by 0.1/1.1 per nm and slips where it is b (n + ½).
     spacing = dual[0, 0] * 1.1 / 0.1
     expected = 12.0 + spacing * (np.arange(-2, 2) + 0.5)
@@ -160,7 +111,7 @@ def test_none_at_the_border_of_the_lattice(phase) -> None:
     outline = [(4, -9), (40, -9), (40, 40), (4, 40)]
     regions = [crystal("Si"), Region(phase, outline=outline, density=60.0)]
     image = drawn(regions, dose=20.0, seed=1)
-    result = found(image, g, 0.5, lattice=lambda x, y: x < 4)
+    result = found(image, g, 0.5, parts=lambda x, y: x < 4)
     assert not len(result.position)
 
 
@@ -182,7 +133,7 @@ def test_missing_pixels_hide_what_is_next_to_them_only() -> None:
     image = drawn([crystal("Si", displacement=edge)], dose=20.0)
     image[60:200, 40:90] = np.nan  # x to 1.8 nm, y from 1.6 to 5.2 nm
     image[150, 300] = np.nan  # next to the core
-    result = found(image, g, 0.4, lattice=lambda x, y: x > 2.6)
+    result = found(image, g, 0.4, parts=lambda x, y: x > 2.6)
     assert result.orders.tolist() == [[1, 0]]
     assert np.linalg.norm(result.position[0] - (5.5, 4.0)) < 0.3
 
@@ -193,7 +144,7 @@ def test_a_core_in_a_hole_of_the_lattice_is_found() -> None:
     edge = EdgeDislocation(tuple(dual[1]), tuple(MIDDLE), 0.28)
     image = drawn([crystal("Si", displacement=edge)], dose=20.0)
     x0, y0 = MIDDLE
-    result = found(image, g, 0.4, lattice=lambda x, y: np.hypot(x - x0, y - y0) > 0.4)
+    result = found(image, g, 0.4, parts=lambda x, y: np.hypot(x - x0, y - y0) > 0.4)
     assert result.orders.tolist() == [[0, 1]]
 
 

@@ -4,8 +4,8 @@
 
 import numpy as np
 import pytest
+from drawn_crystals import CRYSTALS, PIXEL, crystal, lattice, searched
 
-from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.data.displacements import (
     EdgeDislocation,
     Gradient,
@@ -14,36 +14,11 @@ from hyperspy_t2t.data.displacements import (
     relaxed_epitaxy,
     strained,
 )
-from hyperspy_t2t.data.synthetic import Region, Scan, synthetic_arrays
-from hyperspy_t2t.strain.demodulation import local_spectrum
+from hyperspy_t2t.data.synthetic import Scan, synthetic_arrays
 from hyperspy_t2t.strain.faults import Fault, faults
 
-PIXEL = (0.02, 0.026)
 SHAPE = (340, 440)
 MIDDLE = np.array([4.4, 4.5])
-CRYSTALS = {
-    "Si": ("Si diamond", (1, 1, 0), ((1, -1, 1), (1, -1, -1))),
-    "SrTiO3": ("SrTiO3 cubic perovskite", (0, 0, 1), ((1, 0, 0), (0, 1, 0))),
-    "GaN": ("GaN wurtzite", (0, 0, 0, 1), ((1, 0, 0), (0, 1, 0))),
-}
-
-
-def crystal(name: str, rotation: float = 0.0, **options) -> Region:
-    phase, zone_axis, _ = CRYSTALS[name]
-    return Region(phase, zone_axis, rotation, **options)
-
-
-def lattice(name: str, rotation: float = 0.0) -> np.ndarray:
-    """Two g in 1/nm, shape (2, 2)."""
-    scan = Scan(shape=(16, 16), pixel_size=(0.03, 0.03))
-    _, truth = synthetic_arrays([crystal(name, rotation)], scan)
-    known = truth["regions"]["region_1"]
-    return np.array(
-        [
-            known["g_reference"][(known["hkl"][:, :3] == hkl).all(axis=1)][0]
-            for hkl in CRYSTALS[name][2]
-        ]
-    )
 
 
 def beyond(normal: np.ndarray, point: np.ndarray = MIDDLE) -> np.ndarray:
@@ -64,28 +39,10 @@ def image_of(name: str, rotation: float, normal, field, *, under=None, **scan):
     return synthetic_arrays(regions, scan)[0]
 
 
-def found(image: np.ndarray, g: np.ndarray, sigma: float, *, parts=None) -> list[Fault]:
-    """Faults seen with certainty; `parts(x, y)` numbers the regions."""
-    grid = ImageGrid(image.shape, PIXEL[::-1])
-    local = local_spectrum(image, grid, g, sigma=sigma)
-    x, y = np.moveaxis(local.grid.to_nm(*np.indices(local.grid.shape)), -1, 0)
-    margin = 2 * sigma
-    inside = (x > margin) & (x < x.max() - margin)
-    inside &= (y > margin) & (y < y.max() - margin)
-    regions = inside.astype(int) if parts is None else inside * parts(x, y)
-    typical = np.median(local.amplitude, axis=(1, 2))
-    noise = np.sqrt(image.mean() * np.prod(PIXEL) / (4 * np.pi)) / sigma / typical.min()
-    result = faults(
-        np.angle(local.component),
-        local.phase_gradient,
-        g,
-        (local.amplitude / typical[:, None, None]).min(axis=0),
-        regions,
-        local.grid,
-        resolution=sigma,
-        noise=max(noise, 0.017),
-    )
-    return [fault for fault in result if fault.certainty > 0.8]
+def found(image: np.ndarray, g: np.ndarray, sigma: float, **options) -> list[Fault]:
+    """Faults seen with certainty."""
+    seen = searched(faults, image, g, sigma, **options)
+    return [fault for fault in seen if fault.certainty > 0.8]
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -101,7 +58,7 @@ def unit(vector: np.ndarray) -> np.ndarray:
     ("rotation", "sigma", "dose"), [(0, 0.4, 2), (23, 0.6, 20), (131, 0.5, 200)]
 )
 def test_shift_and_line_of_a_fault(name, orders, rotation, sigma, dose) -> None:
-    g = lattice(name, rotation)
+    g, _ = lattice(name, rotation)
     normal = unit(g[0])
     shift = np.linalg.solve(g, orders)
     image = image_of(name, rotation, normal, Uniform(translation=tuple(shift)),
@@ -122,7 +79,7 @@ def test_shift_and_line_of_a_fault(name, orders, rotation, sigma, dose) -> None:
 
 
 def test_a_fault_in_a_strained_crystal_is_found() -> None:
-    g = lattice("Si", 40.0)
+    g, _ = lattice("Si", 40.0)
     bent = Gradient(0.002, 30.0, 0.01, origin=(4.4, 4.5))
     shift = tuple(np.linalg.solve(g, (0, 1 / 3)))
     image = image_of("Si", 40.0, unit(g[0]), Uniform(translation=shift), under=bent,
@@ -155,7 +112,7 @@ def nothing(name: str, g: np.ndarray) -> dict:
 @pytest.mark.parametrize("name", CRYSTALS)
 @pytest.mark.parametrize(("sigma", "dose"), [(0.4, 2), (0.6, 20)])
 def test_none_is_invented(name: str, field: str, sigma: float, dose: float) -> None:
-    g = lattice(name, 10.0)
+    g, _ = lattice(name, 10.0)
     image = image_of(name, 10.0, NORMAL, nothing(name, g)[field], dose=dose, seed=2)
     assert not found(image, g, sigma)
 
@@ -163,16 +120,15 @@ def test_none_is_invented(name: str, field: str, sigma: float, dose: float) -> N
 @pytest.mark.parametrize("name", CRYSTALS)
 @pytest.mark.parametrize(("sigma", "dose"), [(0.4, 2), (0.7, None)])
 def test_none_at_a_dislocation(name: str, sigma: float, dose: float | None) -> None:
-    g = lattice(name)
-    burgers = np.linalg.inv(g).T[1]
-    edge = EdgeDislocation(tuple(burgers), tuple(MIDDLE), 0.28)
+    g, dual = lattice(name)
+    edge = EdgeDislocation(tuple(dual[1]), tuple(MIDDLE), 0.28)
     scan = Scan(shape=SHAPE, pixel_size=PIXEL, dose=dose)
     image, _ = synthetic_arrays([crystal(name, displacement=edge)], scan)
     assert not found(image, g, sigma)
 
 
 def test_none_between_regions_with_different_numbers() -> None:
-    g = lattice("Si")
+    g, _ = lattice("Si")
     shift = tuple(np.linalg.solve(g, (0, 1 / 3)))
     image = image_of("Si", 0.0, unit(g[0]), Uniform(translation=shift), dose=20.0)
     normal = unit(g[0])
@@ -186,7 +142,7 @@ def test_none_between_regions_with_different_numbers() -> None:
 
 def test_a_layer_thicker_than_the_average_is_no_fault() -> None:
     """Beyond a strained layer the crystal is shifted, but not at one place."""
-    g = lattice("SrTiO3")
+    g, _ = lattice("SrTiO3")
     layer = coherent_epitaxy(0.03, growth_direction=0.0, interface=(3.4, 4.0))
     shift = layer.displacement(np.array([5.2, 4.0]))
     regions = [
@@ -202,7 +158,7 @@ def test_a_layer_thicker_than_the_average_is_no_fault() -> None:
 
 
 def test_two_faults_apart_from_each_other_are_two() -> None:
-    g = lattice("SrTiO3")
+    g, _ = lattice("SrTiO3")
     half = np.linalg.solve(g, (0.0, 0.5))
     regions = [
         crystal("SrTiO3"),

@@ -1,0 +1,93 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""An AtomicModel whose columns are moved onto their images."""
+
+from typing import Any
+
+import numpy as np
+
+from hyperspy_t2t.imaging.column_moves import column_moves
+from hyperspy_t2t.signals._carried.provenance import processing
+
+_MOVED = ("x", "y", "ux", "uy")
+
+
+class ModelRefinement:
+    """An AtomicModel whose columns are moved onto their images."""
+
+    def refine(self, image: Any, *, rounds: int = 3) -> "AtomicModel":  # noqa: F821
+        """Move each atomic column towards where the image shows it.
+
+        A strain map is an average over its resolution: what differs from column to
+        column, such as a twin of a few planes or a row that the scan shifted, is not in
+        it. Here every column is fitted in the image, see :meth:`compare`, and moved by
+        what is expected of its true offset, given its noise and how far the columns of
+        its region are off: a column that is less certain than the model stays.
+
+        Errors of the scan are moved into the model as well. Columns too far off to be
+        told from their neighbours, and those not seen, follow the columns around them.
+
+        Parameters
+        ----------
+        image
+            The micrograph that the model was made from.
+        rounds
+            How often columns are fitted and moved.
+
+        Returns
+        -------
+        AtomicModel
+            Of the same atoms; ``displacement`` contains the moves.
+
+        Raises
+        ------
+        ValueError
+            Without columns, or as :meth:`compare`.
+        """
+        if not isinstance(rounds, (int, np.integer)) or rounds < 1:
+            raise ValueError(f"Expected rounds of 1 or more, got {rounds!r}.")
+        missing = [name for name in (*_MOVED, "column") if name not in self.columns]
+        if missing:
+            raise ValueError(
+                f"Expected a model with the columns {', '.join(_MOVED)} and column, "
+                f"got one without {', '.join(missing)}. Build it again with to_atoms."
+            )
+        model = self
+        for _ in range(rounds):
+            model = _moved(model, model.compare(image).column_errors)
+        steps = processing(self, "refine", {"rounds": int(rounds)})
+        model.metadata.set_item("Processing", steps)
+        return model
+
+
+def _moved(model: Any, errors: dict[str, np.ndarray]) -> Any:
+    """A copy of the model after one fit of its columns."""
+    moves = column_moves(
+        np.stack([errors["x"], errors["y"]], -1),
+        np.stack([errors["dx"], errors["dy"]], -1),
+        np.stack([errors["dx_std"], errors["dy_std"]], -1),
+        errors["region"],
+    )
+    correction = np.asarray(model.metadata.AtomicModel.image_correction)
+    table = np.zeros((int(errors["column"].max()) + 1, 2))
+    table[errors["column"].astype(np.int64)] = 10 * moves @ correction.T
+    places = [model.columns.index(name) for name in (*_MOVED, "column")]
+    if model._lazy:
+        data = model.data.map_blocks(
+            moved_rows, table=table, places=places, dtype=model.data.dtype
+        )
+    else:
+        data = moved_rows(model.data, table=table, places=places)
+    return model._deepcopy_with_new_data(data)
+
+
+def moved_rows(rows: np.ndarray, *, table: np.ndarray, places: list[int]) -> np.ndarray:
+    """Rows whose columns are moved by table[column] in Å, shape (columns, 2)."""
+    x, y, ux, uy, column = places
+    result = rows.copy()
+    number = np.nan_to_num(rows[:, column], nan=-1).astype(np.int64)
+    known = (number >= 0) & (number < len(table))
+    step = table[number[known]]
+    for place, axis in ((x, 0), (y, 1), (ux, 0), (uy, 1)):
+        result[known, place] += step[:, axis]
+    return result

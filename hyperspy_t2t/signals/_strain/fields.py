@@ -1,0 +1,98 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""Fields of stored domains, and what they give block by block."""
+
+from typing import Any
+
+import numpy as np
+
+from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.signals._carried.companions import as_dask
+from hyperspy_t2t.signals._carried.source import Source
+from hyperspy_t2t.signals._strain.measured_strain import (
+    coarse_labels,
+)
+from hyperspy_t2t.strain.continuation import (
+    core,
+    linear_continuation,
+    nearest_known,
+)
+from hyperspy_t2t.strain.maps import LatticeField
+
+COMPONENTS = ("exx", "eyy", "exy", "rotation")
+
+
+def field_of(domain: dict) -> LatticeField:
+    """Interpolating field of a stored domain."""
+    return LatticeField.from_samples(
+        ImageGrid.from_dict(domain["grid"]),
+        np.asarray(domain["members"]),
+        np.asarray(domain["displacement"]),
+        np.asarray(domain["gradient"]),
+        np.asarray(domain["amplitude"]),
+        faintest=float(domain["faintest"]),
+        std=np.asarray(domain["std"]) if "std" in domain else None,
+    )
+
+
+def field_of_region(domain: dict, source: Source, label: int) -> LatticeField:
+    """Field of a stored domain as one of its regions alone has it.
+
+    An average across a border mixes two lattices. What the inside of the region
+    says is continued to its border, so that its atoms follow its own lattice.
+    """
+    inside = coarse_labels(source, ImageGrid.from_dict(domain["grid"])) == label
+    if not inside.any():
+        return field_of(domain)
+    # Where the fringes are lost in noise, the lattice around is the better guess.
+    strong = inside & (np.asarray(domain["amplitude"]) > float(domain["faintest"]))
+    return field_of_places(domain, label, core(strong if strong.any() else inside))
+
+
+def field_of_places(domain: dict, label: int, known: np.ndarray) -> LatticeField:
+    """Field of a stored domain that places of a region know, continued from there.
+
+    `known` are the places, shape (ny, nx), not empty.
+    """
+    grid = ImageGrid.from_dict(domain["grid"])
+    gradient = np.asarray(domain["gradient"])
+    displacement = linear_continuation(
+        np.asarray(domain["displacement"]), gradient, grid, known
+    )
+    return LatticeField.from_samples(
+        grid,
+        (label,),
+        displacement,
+        gradient[(..., *nearest_known(known))],
+        np.asarray(domain["amplitude"]),
+        faintest=float(domain["faintest"]),
+    )
+
+
+def by_blocks(
+    source: Source, depth: int, kernel: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """kernel(labels, grid, …) of the whole image, or lazily of each of its chunks."""
+    if not source.lazy:
+        return kernel(np.asarray(source.labels), source.grid, *args, **kwargs)
+    import dask
+    import dask.array as da
+
+    labels = as_dask(source.labels)
+    edges = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in labels.chunks]
+    args = tuple(dask.delayed(value, pure=True) for value in args)
+    lines = []
+    for i, line in enumerate(labels.to_delayed()):
+        blocks = []
+        for j, block in enumerate(line):
+            rows, columns = (
+                slice(int(edge[k]), int(edge[k + 1]))
+                for edge, k in zip(edges, (i, j), strict=True)
+            )
+            part = dask.delayed(kernel)(
+                block, source.grid.window(rows, columns), *args, **kwargs
+            )
+            shape = (depth, rows.stop - rows.start, columns.stop - columns.start)
+            blocks.append(da.from_delayed(part, shape, dtype=np.float32))
+        lines.append(da.concatenate(blocks, axis=2))
+    return da.concatenate(lines, axis=1)

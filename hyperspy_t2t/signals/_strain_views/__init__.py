@@ -1,0 +1,3 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
+"""What a StrainMap shows and writes."""
