@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.array_types import pair
+
 _NANOMETRES = {
     "nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "n_m": 1.0, "nanometers": 1.0,
     "um": 1e3, "µm": 1e3, "μm": 1e3, "u_m": 1e3, "micron": 1e3, "microns": 1e3,
@@ -21,6 +23,8 @@ _HOW_TO_CALIBRATE = (
     "Calibrate it with the pixel size of your image, for example\n"
     '    for axis in s.axes_manager.signal_axes: axis.scale, axis.units = 0.02, "nm"'
 )
+
+_HIGHEST = 1e100
 
 
 class CalibrationError(ValueError):
@@ -86,9 +90,9 @@ class ImageGrid:
     def from_dict(cls, stored: dict) -> "ImageGrid":
         """Inverse of :meth:`to_dict`."""
         return cls(
-            tuple(int(size) for size in stored["shape"]),
-            tuple(float(size) for size in stored["pixel_size"]),
-            tuple(float(start) for start in stored["origin"]),
+            pair(int(size) for size in stored["shape"]),
+            pair(float(size) for size in stored["pixel_size"]),
+            pair(float(start) for start in stored["origin"]),
         )
 
 
@@ -179,6 +183,21 @@ def check_images(signal: Any) -> None:
             f"Expected real grey values, got data of type {signal.data.dtype}. Take "
             "s.amplitude of a complex image, or one channel of a colour image."
         )
+
+
+def grey_values(values: Any) -> np.ndarray:
+    """Pixels as floats, or a ValueError if squares of their sums would overflow."""
+    values = np.asarray(values, float)
+    known = np.isfinite(values)
+    highest = max(
+        values.max(where=known, initial=0), -values.min(where=known, initial=0)
+    )
+    if highest > _HIGHEST:
+        raise ValueError(
+            f"Expected grey values up to ±{_HIGHEST:g}, got {highest:g}. Divide the "
+            "image by a number, or mask pixels without meaning with NaN."
+        )
+    return values
 
 
 def _title(item: Any) -> str:

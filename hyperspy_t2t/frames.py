@@ -12,7 +12,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array
+
 Convention = Literal["reference", "gpa", "polar"]
 CONVENTIONS: tuple[str, ...] = get_args(Convention)
 BEAM = np.array([0.0, 0.0, 1.0])

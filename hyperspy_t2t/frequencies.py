@@ -5,9 +5,8 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, Bools
 
 
 class FrequencyAxis(NamedTuple):
@@ -39,7 +38,7 @@ def frequency_axis(size: int, pixel_size: float) -> FrequencyAxis:
     return FrequencyAxis(-(size // 2) * step, step, size)
 
 
-def upper_half(g: Array) -> npt.NDArray[np.bool_]:
+def upper_half(g: Array) -> Bools:
     """True for one of each Friedel pair: gx > 0, or gx = 0 and gy > 0; g is (n, 2)."""
     return (g[:, 0] > 0) | ((g[:, 0] == 0) & (g[:, 1] > 0))
 

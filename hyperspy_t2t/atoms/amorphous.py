@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.atoms.random_packing import (
     Inside,
     empty_cells,
@@ -25,8 +25,6 @@ from hyperspy_t2t.atoms.random_packing import (
     outline_of,
 )
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 FILLING = 0.25
 """Share of the volume in spheres of the least distance."""
 _DALTON = 1.66053906660

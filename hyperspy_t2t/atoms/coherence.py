@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints
+
 AGREEMENT = 0.5
 """Least mean of cos 2πq·δ of a coherent border: a constant offset of a sixth of the
 spacing of lattice rows has it, and noise of 0.19 spacings. An offset that slides evenly
@@ -136,7 +135,10 @@ def coherent_groups(
             for label in joined:
                 group[label] = joined
     place = {label: k for k, label in enumerate(labels)}
-    groups = {id(members): sorted(members, key=place.get) for members in group.values()}
+    groups = {
+        id(members): sorted(members, key=place.__getitem__)
+        for members in group.values()
+    }
     return sorted(groups.values(), key=lambda g: (reference not in g, place[g[0]]))
 
 
@@ -163,7 +165,7 @@ def _reduced(offset: Array, in_plane: Array) -> Array:
 
 
 def _common_offset(
-    offset: Array, waves: npt.NDArray[np.complexfloating], star: Array, in_plane: Array
+    offset: Array, waves: ComplexArray, star: Array, in_plane: Array
 ) -> Array:
     """What all offsets (n, 2) are up to lattice vectors; NaN if they slide."""
     if np.abs(waves).min() < AGREEMENT:
@@ -194,9 +196,9 @@ def _pieces(points: Array) -> tuple[Ints, float]:
     # Equal points have no edge in a sparse graph unless their distance is above zero.
     steps = np.maximum(distance[:, 1:].ravel(), 1e-9 * max(usual, 1e-9))
     near = steps <= _APART * max(usual, 1e-9)
-    graph = coo_array(
-        (steps[near], (rows[near], index[:, 1:].ravel()[near])), (count, count)
-    )
+    ends = np.stack([rows, index[:, 1:].ravel()])[:, near]
+    # Older SciPy finds trees with indices of 32 bits only.
+    graph = coo_array((steps[near], tuple(ends.astype(np.int32))), (count, count))
     tree = minimum_spanning_tree(graph.tocsr())
     return connected_components(tree, directed=False)[1], float(tree.sum())
 

@@ -4,11 +4,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Bools, Ints
 
 
 @dataclass(frozen=True)
@@ -44,13 +40,13 @@ class Columns:
     lean: Array
     site: Ints
     node: Ints
-    continued: npt.NDArray[np.bool_]
+    continued: Bools
     period: float
 
     def __len__(self) -> int:
         return len(self.depth)
 
-    def __getitem__(self, rows: npt.NDArray[np.bool_] | slice | Ints) -> "Columns":
+    def __getitem__(self, rows: Bools | slice | Ints) -> "Columns":
         """Some of the columns."""
         return Columns(
             self.position[rows],

@@ -13,15 +13,12 @@ place the same atoms, whichever way b points, so that none is lost or doubled.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.continuation import linear_continuation, nearest_known
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
 _SURE = 0.25
 """Distance from a whole number of lattice vectors up to which a step is a jump."""
 _ROOM = 8.0
@@ -121,14 +118,15 @@ def branches(
         return None
     u = linear_continuation(displacement, gradient, grid, known)
     steps = _Steps.of(u, gradient, in_plane, grid)
-    both = inside.ravel()[steps.ends].all(axis=0)
+    both = np.all(inside.ravel()[steps.ends], axis=0)
     jump = steps.sure & both & steps.turns.any(axis=0)
     if not jump.any():
         return None
     room = max(_ROOM * max(grid.pixel_size), _WIDE * np.hypot(*in_plane.T).min())
     near = inside & _near(steps, jump, room, grid)
     turns = _other_turns(steps, both, jump, near, grid).reshape(2, *grid.shape)
-    turns = turns[:, *nearest_known(known)]  # as the displacement is continued
+    rows, columns = nearest_known(known)
+    turns = turns[:, rows, columns]  # as the displacement is continued
     first, second = turns.reshape(2, -1)[:, steps.ends].swapaxes(0, 1)
     rest = steps.turns + second - first
     others = both & steps.sure & rest.any(axis=0)
@@ -196,7 +194,8 @@ def _other_turns(
     middle = steps.middle(grid)
     cost = 1e-6 + cKDTree(middle[jump]).query(middle[used])[0]
     cost[~steps.sure[used]] += _UNSURE
-    first, second = steps.ends[:, used]
+    # Older SciPy finds trees with indices of 32 bits only.
+    first, second = steps.ends[:, used].astype(np.int32)
     table = coo_array((cost, (first, second)), (near.size, near.size)).tocsr()
     tree = minimum_spanning_tree(table)
     # The number of a step as its value, to know it again in the tree.

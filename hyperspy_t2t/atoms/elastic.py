@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.atoms.primitive import primitive_sites
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.symmetry import fits_space_group, symmetry
 
-Array = npt.NDArray[np.floating]
 _FIRST_CUBIC = 195
 _VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
 """Voigt index of each pair of Cartesian ones."""
@@ -87,7 +87,7 @@ def mixed_stiffness(parts: Sequence[tuple[Stiffness, float]]) -> Stiffness:
         raise ValueError(
             f"Expected shares of at least 0 that sum to 1, got {shares.tolist()}."
         )
-    matrix = sum(share * part.matrix for part, share in parts)
+    matrix = np.sum([share * part.matrix for part, share in parts], axis=0)
     sources = dict.fromkeys(part.source for part, _ in parts)
     if len(parts) == 1:
         return parts[0][0]

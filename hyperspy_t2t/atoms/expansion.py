@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.atoms.columns import Columns
 
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 _SAME = 1e-6
 """Share of a period below which two depths are one."""
 
@@ -147,6 +146,7 @@ def _layers(
     if repeats is not None:
         first = np.zeros(len(columns), np.int64)
         return first, first + repeats, 0.5 * repeats * columns.period
+    assert thickness is not None  # one of the two is
     middle = 0.5 * thickness
     half = middle / np.asarray(columns.stretch)
     # Atoms from −half to +half about the middle; a hair below a face counts as on it.

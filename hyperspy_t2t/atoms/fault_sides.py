@@ -9,14 +9,11 @@ Where the sides are told apart, the field may be continued up to the fault from 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
 _END = 0.3
 """Share of a line, at either end, that says in which direction it goes on."""
 _THIN = 1.5

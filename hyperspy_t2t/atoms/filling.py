@@ -5,20 +5,17 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.atoms.columns import Columns
 from hyperspy_t2t.atoms.inside_polygon import Polygons
 from hyperspy_t2t.atoms.node_lattice import Cell, NodeLattice
 from hyperspy_t2t.atoms.node_tiles import SIDE, Field, region_samples, tiles_of
 from hyperspy_t2t.atoms.ownership import settle
 from hyperspy_t2t.atoms.placement import deformed_positions, inverse_steps
-
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def fill_block(
     labels: Sequence[int],
     common: Field | None,
     fields: Mapping[int, Field],
-    measured: Callable[[Array], Flags],
+    measured: Callable[[Array], Bools],
 ) -> tuple[dict[int, Columns], FillReport]:
     """Columns of the regions that share one lattice.
 
@@ -111,9 +108,9 @@ def fill_block(
         lost[label] += (missing + share.lost) * len(lattice)
         contested, given = contested + share.contested, given + share.given
         found[label].append(columns)
-    columns = {k: _joined(found[k], cell.period) for k in labels}
-    continued = {k: int(c.continued.sum()) for k, c in columns.items()}
-    return columns, FillReport(lost, continued, contested, given)
+    joined = {k: _joined(found[k], cell.period) for k in labels}
+    continued = {k: int(c.continued.sum()) for k, c in joined.items()}
+    return joined, FillReport(lost, continued, contested, given)
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,7 @@ def _own_shares(
 ) -> Iterator[_Share]:  # fmt: skip
     """Nodes that each region's own field images in it, one owner at the borders."""
 
-    def nearest(label: int, places: Array) -> tuple[Array, Flags]:
+    def nearest(label: int, places: Array) -> tuple[Array, Bools]:
         field = fields[label]
         # Where u is not known no node is found near.
         reference = np.nan_to_num(places - field.displacement_at(places).T)
@@ -181,7 +178,7 @@ def _samples(lattice: NodeLattice, polygons: Polygons, label: int) -> Array:
 
 def _images(
     lattice: NodeLattice, samples: Array, field: Field
-) -> Iterator[tuple[Ints, Array, Flags]]:
+) -> Iterator[tuple[Ints, Array, Bools]]:
     """Nodes around samples of the image, where they are imaged, and whether found."""
     tiles = tiles_of(samples, field, lattice.start, lattice.in_plane)
     for nodes, tile in tiles.batches():
@@ -189,7 +186,7 @@ def _images(
         yield nodes, *_solved(field, centres, tiles.guesses(tile, centres))
 
 
-def _solved(field: Field, reference: Array, start: Array) -> tuple[Array, Flags]:
+def _solved(field: Field, reference: Array, start: Array) -> tuple[Array, Bools]:
     return deformed_positions(
         reference, field.displacement_at, field.gradient_at, start=start
     )
@@ -197,7 +194,7 @@ def _solved(field: Field, reference: Array, start: Array) -> tuple[Array, Flags]
 
 def _placed(
     lattice: NodeLattice, share: _Share, field: Field,
-    measured: Callable[[Array], Flags],
+    measured: Callable[[Array], Bools],
 ) -> tuple[Columns, int]:  # fmt: skip
     """Columns of nodes, and how many nodes are left out as one of them is lost."""
     nodes, sites = share.nodes, len(lattice)
@@ -233,8 +230,8 @@ def _joined(parts: list[Columns], period: float) -> Columns:
         vector, vector, number, number, vector, site, node, np.empty(0, bool), period
     )
     names = [column.name for column in dataclasses.fields(Columns)][:-1]
-    joined = (
-        np.concatenate([getattr(part, name) for part in (none, *parts)])
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in (none, *parts)])
         for name in names
-    )
-    return Columns(*joined, period)
+    }
+    return dataclasses.replace(none, **joined)

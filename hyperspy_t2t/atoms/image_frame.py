@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, Bools
+
 _ON_FRAME = 1e-6
 """Share of the image's size within which a point lies on its frame."""
 
@@ -26,9 +26,9 @@ class ImageFrame:
     low: Array
     high: Array
 
-    def holds(self, points: Array) -> npt.NDArray[np.bool_]:
+    def holds(self, points: Array) -> Bools:
         """Whether points (n, 2) in nm are in the image."""
-        return ((points >= self.low) & (points <= self.high)).all(axis=1)
+        return np.all((points >= self.low) & (points <= self.high), axis=1)
 
     def widened(
         self, contours: Mapping[int, Sequence[Array]], margin: float

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from numba import njit
 
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Labels = npt.NDArray[np.int32]
+from hyperspy_t2t.array_types import Array, Ints, Labels
+
 _EDGES_PER_BUCKET = 2
 
 

@@ -11,18 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.physics.neighbours import (
     coordination,
     neighbour_pairs,
     neighbour_vectors,
 )
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
 OVERLAP = 0.7
 """Atoms of two blocks nearer than this share of the smaller of their nearest-neighbour
 distances overlap."""
@@ -249,6 +246,8 @@ def least_removed(pairs: Ints, count: int, over: Array) -> Mask:
     """
     from scipy.sparse import coo_array
 
+    if not len(pairs):
+        return np.zeros(count, bool)
     both = np.concatenate([pairs, pairs[:, ::-1]])
     table = coo_array((np.ones(len(both), bool), tuple(both.T)), (count, count)).tocsr()
     return _removed(

@@ -5,11 +5,10 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
-Array = npt.NDArray[np.floating]
 SHELL = 1.2
 """Neighbours within this times the distance of the nearest count as nearest, too."""
 _APART = 0.3

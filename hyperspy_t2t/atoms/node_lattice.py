@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Ints
+
 _HAIR = 1e-6
 """Share of the period below which two depths are one."""
 
@@ -17,10 +16,17 @@ _HAIR = 1e-6
 class Cell(Protocol):
     """What is needed of a :class:`~hyperspy_t2t.atoms.virtual_cell.VirtualCell`."""
 
-    projection: Array
-    depth: Array
-    basis: Array
-    lean: Array
+    @property
+    def projection(self) -> Array: ...
+
+    @property
+    def depth(self) -> Array: ...
+
+    @property
+    def basis(self) -> Array: ...
+
+    @property
+    def lean(self) -> Array: ...
 
     @property
     def in_plane(self) -> Array: ...

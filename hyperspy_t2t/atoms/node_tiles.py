@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.atoms.inside_polygon import Polygons
 from hyperspy_t2t.atoms.placement import inverse_steps
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 SIDE = 16
 """Nodes along each side of a tile."""
 _TILES = 256

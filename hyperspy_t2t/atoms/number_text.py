@@ -6,6 +6,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
+
 SYMBOL = -1
 """Format of a column of atomic numbers that is written as element symbols."""
 JOINED = -2
@@ -14,9 +16,7 @@ _LONGEST = 24
 """Bytes of the longest field and its separator."""
 
 
-def lines_of(
-    values: npt.NDArray[np.floating], formats: tuple[int, ...]
-) -> npt.NDArray[np.uint8]:
+def lines_of(values: Array, formats: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     """Lines of a text file, as bytes.
 
     Parameters
@@ -63,8 +63,8 @@ def _symbols() -> npt.NDArray[np.uint8]:
 
 @numba.njit(cache=True, nogil=True)
 def _write_lines(
-    values: npt.NDArray[np.floating],
-    formats: npt.NDArray[np.integer],
+    values: Array,
+    formats: Ints,
     symbols: npt.NDArray[np.uint8],
     text: npt.NDArray[np.uint8],
 ) -> int:

@@ -5,9 +5,8 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, ComplexArray
 
 
 def lattice_components(
@@ -15,7 +14,7 @@ def lattice_components(
     positions: Array,
     displacement: Callable[[Array], Array],
     g: Array,
-) -> npt.NDArray[np.complexfloating]:
+) -> ComplexArray:
     """Fourier components of an image in the undeformed frame R = r − u(r).
 
     Parameters
@@ -40,8 +39,8 @@ def lattice_components(
 
 
 def cell_origin(
-    components: npt.NDArray[np.complexfloating],
-    structure_factors: npt.NDArray[np.complexfloating],
+    components: ComplexArray,
+    structure_factors: ComplexArray,
     g: Array,
     in_plane: Array,
     *,
@@ -93,8 +92,8 @@ def cell_origin(
 
 
 def correlation(
-    components: npt.NDArray[np.complexfloating],
-    structure_factors: npt.NDArray[np.complexfloating],
+    components: ComplexArray,
+    structure_factors: ComplexArray,
     g: Array,
     origin: Array,
 ) -> float:

@@ -6,14 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.atoms.inside_polygon import Polygons
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Flags = npt.NDArray[np.bool_]
-Nearest = Callable[[int, Array], tuple[Array, Flags]]
+Nearest = Callable[[int, Array], tuple[Array, Bools]]
 _TURNS = np.pi / 4 * np.arange(8)
 _AROUND = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=-1)
 _AROUND = np.concatenate([[[0.0, 0.0]], _AROUND])
@@ -34,7 +31,7 @@ class Settled:
         them either.
     """
 
-    kept: Flags
+    kept: Bools
     contested: int
     given: int
 

@@ -5,17 +5,14 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.atoms.interfaces import least_removed
 from hyperspy_t2t.atoms.nearest_bonds import nearest_bonds
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.physics.neighbours import neighbour_vectors
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
 MOST_BONDS = 4
 BOND_LENGTHS = {
     5: 1.19, 6: 1.09, 7: 1.01, 8: 0.96, 13: 1.65, 14: 1.48, 15: 1.42, 16: 1.34,

@@ -5,11 +5,9 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Flags = npt.NDArray[np.bool_]
+from hyperspy_t2t.array_types import Array, Bools, Ints
+
 Field = Callable[[Array], Array]
 _BLOCK = 1 << 16
 _HALVINGS = 8
@@ -25,7 +23,7 @@ def deformed_positions(
     start: Array | None = None,
     tolerance: float = 1e-5,
     iterations: int = 40,
-) -> tuple[Array, npt.NDArray[np.bool_]]:
+) -> tuple[Array, Bools]:
     """Solve r = R + u(r) by a quasi-Newton method with steps that lead downhill.
 
     u is known at image positions, so u(R) would place an atom wrongly by u·∇u. A step
@@ -90,7 +88,7 @@ class _Search:
         self.slope = np.empty((4, len(start)))
         self.given = np.zeros(len(start), bool)
 
-    def run(self, tolerance: float, iterations: int) -> Flags:
+    def run(self, tolerance: float, iterations: int) -> Bools:
         """Whether each was found; afterwards `r` is where."""
         active = np.flatnonzero(self.length > tolerance)
         self._take_gradient(active)
@@ -115,7 +113,7 @@ class _Search:
             self.slope[:, rows] = self.gradient(self.r[rows])
             self.given[rows] = True
 
-    def _step(self, active: Ints) -> Flags:
+    def _step(self, active: Ints) -> Bools:
         """Take the longest of halved steps that shortens each residual, if one does."""
         step = -inverse_steps(self.slope[:, active], self.residual[active])
         moved = np.zeros(len(active), bool)

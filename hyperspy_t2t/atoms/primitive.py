@@ -7,13 +7,11 @@ repeat more often than its stated group says.
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 Shift = tuple[int, ...]
 TOLERANCE = 1e-4
 """Largest difference of fractional coordinates of the same place."""
@@ -70,7 +68,7 @@ def primitive_basis(phase: CrystalPhase) -> Array:
     return np.array(_echelon(rows)) / order
 
 
-def primitive_sites(phase: CrystalPhase) -> Indices:
+def primitive_sites(phase: CrystalPhase) -> Ints:
     """Which sites make up one primitive cell.
 
     Returns
@@ -89,7 +87,7 @@ def primitive_sites(phase: CrystalPhase) -> Indices:
     return np.flatnonzero(first == places)
 
 
-def _kinds(phase: CrystalPhase) -> Indices:
+def _kinds(phase: CrystalPhase) -> Ints:
     """Kind of each site: sites of one kind have one number and one occupancy."""
     key = np.stack([phase.numbers, np.round(phase.occupancy, 5)], axis=1)
     return np.unique(key, axis=0, return_inverse=True)[1].reshape(-1)
@@ -112,7 +110,7 @@ def _largest_group(shifts: set[Shift], order: int) -> set[Shift]:
 
     In a structure that is centred almost to the tolerance some sums may be missing.
     """
-    group = {(0, 0, 0)}
+    group: set[Shift] = {(0, 0, 0)}
     for shift in sorted(shifts):
         larger, step = set(group), shift
         while step not in larger:
@@ -127,7 +125,7 @@ def _sum(one: Shift, other: Shift, order: int) -> Shift:
     return tuple((a + b) % order for a, b in zip(one, other, strict=True))
 
 
-def _first_at_place(tree: cKDTree) -> Indices:
+def _first_at_place(tree: cKDTree) -> Ints:
     """For each site the first one at its place."""
     first = np.arange(tree.n)
     for one, later in sorted(tree.query_pairs(TOLERANCE, p=np.inf)):

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
+from hyperspy_t2t.array_types import Array, Ints, Mask
+
 Inside = Callable[[Array], Mask]
 _POINTS = 2_000_000
 """Points at which the outline of a region is looked at, at most."""
@@ -158,7 +156,7 @@ def near_region(around: Array | None, cells: Cells) -> Array:
     if cells.periodic:
         around = np.column_stack([around[:, :2], around[:, 2] % cells.height])
     index = np.floor((around[:, :2] - cells.origin) / cells.side).astype(int)
-    near = ((index >= 0) & (index < cells.column.shape)).all(axis=1)
+    near = np.all((index >= 0) & (index < cells.column.shape), axis=1)
     near[near] = cells.column[tuple(index[near].T)] >= 0
     low, high = -cells.distance, cells.height + cells.distance
     return around[near & (around[:, 2] > low) & (around[:, 2] < high)]

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer]
 _BLOCK = 1 << 20
 
 
@@ -30,7 +29,7 @@ class MixedSites:
     """
 
     fractional: Array
-    numbers: npt.NDArray[np.int64]
+    numbers: Ints
     level: Array
 
     def __len__(self) -> int:
@@ -115,7 +114,7 @@ def draw_numbers(sites: MixedSites, site: Ints, seed: int) -> npt.NDArray[np.int
     return numbers
 
 
-def _whole_numbers(wanted: Array) -> npt.NDArray[np.int64]:
+def _whole_numbers(wanted: Array) -> Ints:
     """Whole numbers of the same sum as close to the wanted ones as can be."""
     whole = np.floor(wanted + 1e-9).astype(np.int64)
     rest = wanted - whole
@@ -126,7 +125,7 @@ def _whole_numbers(wanted: Array) -> npt.NDArray[np.int64]:
 
 @njit(cache=True, nogil=True)
 def _draw(
-    kind: Ints, random: Array, left: npt.NDArray[np.int64], choices: Ints,
+    kind: Ints, random: Array, left: Ints, choices: Ints,
     numbers: npt.NDArray[np.int16],
 ) -> None:  # fmt: skip
     """Draw without putting back: `left` (kinds, choices) counts down to zero."""

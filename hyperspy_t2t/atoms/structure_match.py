@@ -5,12 +5,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 _ANGLE = 2.0
 """Degrees by which angles of the cells may differ."""
 _RATIO = 0.15

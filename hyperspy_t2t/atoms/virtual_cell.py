@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.atoms.primitive import primitive_basis
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
-Array = npt.NDArray[np.floating]
-Indices = npt.NDArray[np.int64]
 LARGEST_TILT = 30.0
 """Of the zone axis off the beam, in degrees."""
 
@@ -50,7 +49,7 @@ class VirtualCell:
     depth: Array
     axis: Array
     basis: Array
-    zone_axis: Indices
+    zone_axis: Ints
     lean: Array
     turned_depth: Array | None = None
 
@@ -142,7 +141,7 @@ def turned_about_beam(cell: VirtualCell) -> VirtualCell:
     )
 
 
-def conventional_basis(zone_axis: npt.ArrayLike, projection: Array) -> Indices:
+def conventional_basis(zone_axis: npt.ArrayLike, projection: Array) -> Ints:
     """Two lattice vectors with whole indices, short in the plane, beside a zone axis.
 
     Parameters
@@ -161,7 +160,7 @@ def conventional_basis(zone_axis: npt.ArrayLike, projection: Array) -> Indices:
     return _reduced(_completed_basis(_primitive_indices(zone_axis)), projection)
 
 
-def _primitive_indices(zone_axis: npt.ArrayLike) -> Indices:
+def _primitive_indices(zone_axis: npt.ArrayLike) -> Ints:
     indices = np.asarray(zone_axis, np.int64)
     if indices.shape != (3,) or not indices.any():
         raise ValueError(
@@ -171,7 +170,7 @@ def _primitive_indices(zone_axis: npt.ArrayLike) -> Indices:
     return indices // np.gcd.reduce(indices)
 
 
-def _check_reflections(zone_axis: Indices, g_vectors: Array, hkl: Indices) -> None:
+def _check_reflections(zone_axis: Ints, g_vectors: Array, hkl: Ints) -> None:
     if np.any(hkl @ zone_axis != 0):
         raise ValueError(
             f"Expected reflections of the zone {zone_axis.tolist()}, got "
@@ -217,7 +216,7 @@ def _lean(direction: Array) -> Array:
     return direction[:2] / direction[2]
 
 
-def _completed_basis(axis: Indices) -> Indices:
+def _completed_basis(axis: Ints) -> Ints:
     """Two integer vectors that form a basis of Z³ with a primitive vector."""
     # Column operations turn the axis into (0, 0, 1); their inverse holds the basis.
     operation = np.eye(3, dtype=np.int64)

@@ -8,14 +8,13 @@ is computed while it is written, needs little memory.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.atoms.number_text import JOINED, SYMBOL, lines_of
 
-Array = npt.NDArray[np.floating]
 DECIMALS = 6
 """Digits after the point of lengths in Å."""
 _MARGIN = 1e-3
@@ -54,10 +53,10 @@ class AtomSource:
     n_atoms: int
     cell: Array
     origin: Array
-    pbc: npt.NDArray[np.bool_]
+    pbc: Bools
 
 
-def write_extxyz(file: BinaryIO, source: AtomSource) -> None:
+def write_extxyz(file: IO[Any], source: AtomSource) -> None:
     """Extended XYZ: positions as they are, regions and displacements in columns.
 
     ``Origin`` is the corner of the cell, as OVITO reads it; ASE keeps it in ``info``.
@@ -81,7 +80,7 @@ def write_extxyz(file: BinaryIO, source: AtomSource) -> None:
         file.write(lines_of(np.hstack(columns), tuple(formats)))
 
 
-def write_xyz(file: BinaryIO, source: AtomSource) -> None:
+def write_xyz(file: IO[Any], source: AtomSource) -> None:
     """Plain XYZ: symbols and positions as they are, an empty comment."""
     file.write(f"{source.n_atoms}\n\n".encode())
     for block in source.blocks():
@@ -89,7 +88,7 @@ def write_xyz(file: BinaryIO, source: AtomSource) -> None:
         file.write(lines_of(rows, (SYMBOL, *[DECIMALS] * 3)))
 
 
-def write_cif(file: BinaryIO, source: AtomSource) -> None:
+def write_cif(file: IO[Any], source: AtomSource) -> None:
     """CIF in P1, fractional coordinates from the corner of the cell.
 
     A CIF is periodic in all directions: along the vectors that are not, the cell
@@ -104,8 +103,8 @@ def write_cif(file: BinaryIO, source: AtomSource) -> None:
         for number in np.flatnonzero(box.counts)
     )
     lines = ["data_model", f"_chemical_formula_sum '{formula}'"]
-    names = ("length_a", "length_b", "length_c")
-    names += ("angle_alpha", "angle_beta", "angle_gamma")
+    names = [f"length_{axis}" for axis in ("a", "b", "c")]
+    names += [f"angle_{angle}" for angle in ("alpha", "beta", "gamma")]
     for name, value in zip(names, cell_to_cellpar(box.cell), strict=True):
         lines.append(f"_cell_{name} {value:.9f}")
     lines += ["_space_group_name_H-M_alt 'P 1'", "_space_group_IT_number 1", "loop_"]
@@ -124,7 +123,7 @@ def write_cif(file: BinaryIO, source: AtomSource) -> None:
         first += len(ids)
 
 
-def write_lammps_data(file: BinaryIO, source: AtomSource) -> None:
+def write_lammps_data(file: IO[Any], source: AtomSource) -> None:
     """LAMMPS data, atom style atomic, units metal; a type for each element.
 
     The box has its corner at zero, a along x and b in the plane of x and y, as LAMMPS
@@ -165,7 +164,7 @@ def write_lammps_data(file: BinaryIO, source: AtomSource) -> None:
         first += len(ids)
 
 
-WRITERS: dict[str, Callable[[BinaryIO, AtomSource], None]] = {
+WRITERS: dict[str, Callable[[IO[Any], AtomSource], None]] = {
     "extxyz": write_extxyz,
     "xyz": write_xyz,
     "cif": write_cif,
@@ -180,7 +179,7 @@ class _Box:
 
     cell: Array
     origin: Array
-    counts: npt.NDArray[np.integer]
+    counts: Ints
 
     def fractions(self, positions: Array) -> Array:
         """Fractional coordinates, (n, 3)."""

@@ -17,8 +17,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Ints
+
 Arrangement = Literal["random", "columns"]
 ARRANGEMENTS: tuple[str, ...] = get_args(Arrangement)
 _EQUAL = 1e-9
@@ -81,7 +81,7 @@ def draw_atoms(
     return _shuffled(drawn, numbers, counts, random)
 
 
-def whole_totals(expected: Array) -> npt.NDArray[np.int64]:
+def whole_totals(expected: Array) -> Ints:
     """Whole numbers that differ by less than one and keep the sum: largest remainders.
 
     Parameters
@@ -156,7 +156,7 @@ def _exchange(
         wanted = int(min(excess[path[0]], -excess[path[-1]]))
         for giver, taker in pairwise(path):
             weight = _exchange_weight(drawn, fractions, column, size, giver, taker)
-            wanted = min(wanted, np.count_nonzero(weight))
+            wanted = min(wanted, int(np.count_nonzero(weight)))
         for giver, taker in pairwise(path):
             weight = _exchange_weight(drawn, fractions, column, size, giver, taker)
             units = _weighted_choice(weight, wanted, random)

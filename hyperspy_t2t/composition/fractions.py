@@ -3,9 +3,8 @@
 """Fractions of elements: from amounts, what they must be, how bright they are."""
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array
 
 
 def check_fractions(fractions: dict[str, Array], *, tolerance: float = 0.02) -> None:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.composition.drawing import Arrangement, draw_atoms
 from hyperspy_t2t.composition.sampling import Samples, nearest_known_place
 from hyperspy_t2t.composition.short_range_order import ordered
 from hyperspy_t2t.composition.sublattices import sublattice_of_sites, sublattices
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 LEAST = 0.02
 """Below this sum of its elements the fractions within a sublattice are unknown."""
 
@@ -207,7 +206,7 @@ def _share(
     result: RegionDrawing,
 ) -> Array | None:
     """Fractions within a sublattice at its columns, sums of one; notes their means."""
-    which = [wanted.elements.index(element) for element in elements]
+    which = np.array([wanted.elements.index(element) for element in elements])
     values = np.maximum(wanted.fractions[np.ix_(which, rows)], 0)
     total = values.sum(axis=0)
     known = total > LEAST  # False for NaN

@@ -5,11 +5,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
 CERTAIN = 0.5
 """Certainty above which a place can be trusted."""
 _LARGEST = 256
@@ -228,9 +227,7 @@ def _common_pixel(one: ImageGrid, other: ImageGrid) -> float:
     return float(max(coarsest, smaller / _LARGEST))
 
 
-def area_average(
-    image: Array, grid: ImageGrid, pixel: float
-) -> tuple[Array, npt.NDArray[np.float64]]:
+def area_average(image: Array, grid: ImageGrid, pixel: float) -> tuple[Array, Array]:
     """Mean of an image over square pixels, NaN where less than half is known.
 
     Parameters
@@ -255,12 +252,12 @@ def area_average(
         count = max(1, int(size * step / pixel + 1e-6))
         edges = np.minimum(np.arange(count + 1) * pixel / step, size)
         total, weight = (_between(a, edges, axis) for a in (total, weight))
-    step = np.array(grid.pixel_size)
-    covered = weight / (pixel**2 / step.prod())
+    steps = np.array(grid.pixel_size)
+    covered = weight / (pixel**2 / steps.prod())
     result = np.full(total.shape, np.nan)
     good = covered > 0.5
     result[good] = total[good] / weight[good]
-    return result, np.array(grid.origin) - step / 2 + pixel / 2
+    return result, np.array(grid.origin) - steps / 2 + pixel / 2
 
 
 def _between(values: Array, edges: Array, axis: int) -> Array:

@@ -5,13 +5,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.calibration import ImageGrid
-
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Bools = npt.NDArray[np.bool_]
 
 _BEYOND = 0.5
 """In nm: as far outside of maps their outer pixels count."""
@@ -35,7 +31,7 @@ class Samples:
     @property
     def known(self) -> Bools:
         """Places with a value, shape (n,)."""
-        return self.weights.any(axis=1)
+        return np.any(self.weights, axis=1)
 
     def __getitem__(self, rows: Ints) -> "Samples":
         return Samples(self.pixels[rows], self.weights[rows])

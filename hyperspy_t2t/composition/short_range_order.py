@@ -8,10 +8,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.physics.neighbours import nearest_distance, neighbour_table
+from hyperspy_t2t.array_types import Array, Ints
+from hyperspy_t2t.physics.neighbours import nearest_distance, neighbour_vectors
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 TOLERANCE = 0.005
 """Of the order that is reached."""
 _BLOCK = 12.0
@@ -103,7 +102,7 @@ def first_neighbours(positions: Array, period: float | None) -> Ints:
     known = nearest[np.isfinite(nearest)]
     if not len(known):
         return np.full((len(positions), 1), -1, np.int32)
-    return neighbour_table(
+    return neighbour_vectors(
         positions, cell, pbc, _FIRST_SHELL * float(np.median(known)), 12
     )[0]
 

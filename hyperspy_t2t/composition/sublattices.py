@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Ints
 
 _NOBLE = (2, 10, 18, 36, 54, 86, 118)
 _RADII = {

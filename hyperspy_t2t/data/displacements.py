@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t import frames
+from hyperspy_t2t.array_types import Array
 
-Array = npt.NDArray[np.float64]
 Vector = tuple[float, float]
 Matrix = tuple[Vector, Vector]
 TINY = 1e-12
@@ -355,9 +355,8 @@ class Sum(Displacement):
     @property
     def constant_gradient(self) -> Array | None:
         gradients = [part.constant_gradient for part in self.parts]
-        if any(gradient is None for gradient in gradients):
-            return None
-        return np.sum(gradients, axis=0)
+        known = [gradient for gradient in gradients if gradient is not None]
+        return np.sum(known, axis=0) if len(known) == len(gradients) else None
 
     def displacement(self, r: npt.ArrayLike) -> Array:
         return sum(part.displacement(r) for part in self.parts)  # type: ignore[return-value]

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.data.scenes import voronoi_cells
 from hyperspy_t2t.data.synthetic import synthetic_arrays
 from hyperspy_t2t.data.synthetic_regions import Region, inside
 from hyperspy_t2t.data.synthetic_scan import Scan
 
-Array = npt.NDArray[np.floating]
 Kind = Literal[
     "crystal", "polycrystal", "pair", "stripe", "wedge", "particle", "amorphous",
     "empty",
@@ -30,9 +29,9 @@ outside of what a Hann window spreads, and close by."""
 class LabelledSpectrum:
     """One region and what its spectrum holds."""
 
-    image: npt.NDArray[np.float32]
+    image: Array
     """Grey values, (ny, nx)."""
-    mask: npt.NDArray[np.bool_]
+    mask: Bools
     """The region, same shape."""
     pixel_size: tuple[float, float]
     """(sy, sx) in nm."""
@@ -97,10 +96,10 @@ def labelled_spectrum(
     step = scan.pixel_size[::-1]
     seen = [truth["regions"][f"region_{k + 1}"] for k in range(len(regions))]
     inner = [k for k, region in enumerate(regions) if region.name == "inner"]
-    g = [seen[k]["g_image"] for k in inner if "g_image" in seen[k]]
-    if not g:
+    found = [seen[k]["g_image"] for k in inner if "g_image" in seen[k]]
+    if not found:
         return LabelledSpectrum(image, mask, step, np.empty((0, 2)), np.empty(0), kind)
-    g = np.concatenate(g)
+    g = np.concatenate(found)
     still = _expected(regions, scan, truth["imaging"]["counts_per_intensity"])
     weights = window(mask, pixel_size=step)
     snr = _signal_to_noise(image, still, weights, step, g)
@@ -192,7 +191,7 @@ def _band(size: Array, low: float, high: float, angle: float) -> Array:
     return size / 2 + corners @ turn.T
 
 
-def _mask(outline: Array | None, scan: Scan) -> npt.NDArray[np.bool_]:
+def _mask(outline: Array | None, scan: Scan) -> Bools:
     """Pixels in an outline as the nominal image shows it."""
     if outline is None:
         return np.ones(scan.shape, bool)

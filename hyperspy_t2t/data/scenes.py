@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.data.displacements import (
     EdgeDislocation,
     Uniform,
@@ -27,7 +27,6 @@ from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 if TYPE_CHECKING:
     from hyperspy.signals import Signal2D
 
-Array = npt.NDArray[np.float64]
 Scene = Callable[..., "Signal2D"]
 GE_ELASTIC_RATIO = 2 * 48.3 / 128.5
 """2 C12/C11 of Ge, in GPa: Niquet et al., Phys. Rev. B 79 (2009) 245201,

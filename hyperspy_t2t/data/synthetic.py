@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.data import synthetic_columns as columns
 from hyperspy_t2t.data import synthetic_truth as truth
-from hyperspy_t2t.data.synthetic_regions import (
-    Array,
-    Region,
-    contrast,
-    labels_at,
-    vegard,
-)
+from hyperspy_t2t.data.synthetic_regions import Region, contrast, labels_at, vegard
 from hyperspy_t2t.data.synthetic_scan import Scan, expose, render
 
 if TYPE_CHECKING:
@@ -54,7 +49,7 @@ class Specimen:
     """
 
     r: Array
-    label: npt.NDArray[np.int32]
+    label: Ints
     intensity: Array
 
 
@@ -181,9 +176,7 @@ def synthetic_micrograph(
     return Signal2D(image, axes=_axes(scan), metadata=metadata)
 
 
-def synthetic_arrays(
-    regions: list[Region], scan: Scan
-) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
+def synthetic_arrays(regions: list[Region], scan: Scan) -> tuple[Array, dict[str, Any]]:
     """The image, float32 (ny, nx), and its truth as a dictionary of numpy arrays.
 
     Parameters
@@ -244,7 +237,7 @@ def specimen_columns(
     """
     parts = []
     for index, (region, rng) in enumerate(zip(regions, generators, strict=True)):
-        box = field
+        box: Array | None = field
         if region.outline is not None:
             box = columns.clipped_box(np.asarray(region.outline, float), field)
         if box is None or region.kind == "vacuum":
@@ -284,7 +277,7 @@ def _symbols(region: Region) -> list[str]:
 
 def _columns(
     region: Region, box: Array, ramp: columns.Thickness, rng: np.random.Generator
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, Ints]:
     """Columns of a crystalline region in a box, and which of the plane cell's."""
     return columns.column_positions(
         _projection(region), region.origin, region.displacement, box
@@ -293,7 +286,7 @@ def _columns(
 
 def _random_atoms(
     region: Region, box: Array, ramp: columns.Thickness, rng: np.random.Generator
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, Ints]:
     """Atoms of an amorphous region in a box; all of one kind.
 
     In a wedge, atoms that lie above the local thickness are left out.
@@ -309,7 +302,7 @@ def _random_atoms(
 def _intensities(
     region: Region,
     r: Array,
-    kind: npt.NDArray[np.int64],
+    kind: Ints,
     ramp: columns.Thickness,
     rng: np.random.Generator,
 ) -> Array:
@@ -370,7 +363,7 @@ def _region_truth(
     region: Region,
     label: int,
     labels: truth.Labels,
-    gpa: npt.NDArray[np.float32],
+    gpa: Array,
     scan: Scan,
     rows: tuple[Array, Array, float],
 ) -> dict[str, Any]:
@@ -404,7 +397,7 @@ def _peaks(
     region: Region,
     label: int,
     labels: truth.Labels,
-    gpa: npt.NDArray[np.float32],
+    gpa: Array,
     scan: Scan,
     rows: tuple[Array, Array, float],
 ) -> dict[str, Array]:

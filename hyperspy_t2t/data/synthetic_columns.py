@@ -12,10 +12,10 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.data.displacements import Displacement, newton
 from hyperspy_t2t.data.synthetic_regions import Composition, contrast, element_fractions
 
-Array = npt.NDArray[np.float64]
 Thickness = Callable[[Array], Array]
 MERGE = 1e-3
 """Columns closer than this in nm are one."""
@@ -40,13 +40,13 @@ class Projection:
     """
 
     basis: Array
-    indices: npt.NDArray[np.int64]
+    indices: Ints
     repeat: float
     positions: Array
     occupancy: dict[str, Array]
 
 
-def plane_indices(lattice: Array, zone_axis: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def plane_indices(lattice: Array, zone_axis: npt.ArrayLike) -> Ints:
     """Two lattice directions that with the zone axis make a primitive basis.
 
     Parameters
@@ -135,7 +135,7 @@ def column_positions(
     origin: npt.ArrayLike,
     displacement: Displacement,
     box: Array,
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, Ints]:
     """Image positions of all columns inside a box.
 
     Parameters
@@ -192,7 +192,7 @@ def _check_folding(displacement: Displacement, samples: Array) -> None:
 
 def _lattice_points(
     projection: Projection, origin: npt.ArrayLike, box: Array
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, Ints]:
     """Columns of the undistorted lattice in a box, and their kinds."""
     corners = _grid(box, 2) - origin
     cells = corners @ np.linalg.inv(projection.basis)
@@ -209,7 +209,7 @@ def _lattice_points(
 
 def _seeded_points(
     projection: Projection, origin: Array, displacement: Displacement, box: Array
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, Ints]:
     """Columns under a displacement that jumps by lattice vectors across a cut.
 
     Seeds all over the box step to the r for which r − u(r) is the nearest lattice
@@ -243,7 +243,7 @@ def column_intensities(
     projection: Projection,
     composition: Composition | None,
     r: Array,
-    kind: npt.NDArray[np.int64],
+    kind: Ints,
     thickness: Array,
     rng: np.random.Generator,
 ) -> Array:
@@ -322,7 +322,7 @@ def _add_atoms(
     atoms: Array,
     placed: int,
     trials: Array,
-    grid: npt.NDArray[np.int32],
+    grid: Ints,
     side: float,
     distance: float,
 ) -> int:

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_t2t import frames
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.data.displacements import Displacement, Uniform
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
-Array = npt.NDArray[np.float64]
 Fraction = float | Callable[[Array], npt.ArrayLike]
 Composition = Mapping[str, Mapping[str, Fraction]]
 Kind = Literal["crystalline", "amorphous", "vacuum"]
@@ -239,7 +239,7 @@ def vegard(
 
 
 @numba.njit(cache=True)
-def inside(x: Array, y: Array, outline: Array) -> npt.NDArray[np.bool_]:
+def inside(x: Array, y: Array, outline: Array) -> Bools:
     """Which points (n,) are inside the polygon (m, 2), by the even-odd rule."""
     result = np.zeros(x.size, np.bool_)
     count = len(outline)
@@ -258,7 +258,7 @@ def inside(x: Array, y: Array, outline: Array) -> npt.NDArray[np.bool_]:
 
 @numba.njit(cache=True)
 def fill(
-    labels: npt.NDArray[np.int32],
+    labels: Ints,
     value: int,
     row_x: Array,
     row_y: Array,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from hyperspy_t2t.array_types import Array
+
 REACH = 6.0
 """Half width of a drawn column in probe sizes; the tail left out is below 2e-8."""
 

@@ -9,19 +9,17 @@ that each pixel sampled.
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from hyperspy_t2t import frames
+from hyperspy_t2t.array_types import Array, Bools, Labels
 from hyperspy_t2t.data.synthetic_columns import Projection
 from hyperspy_t2t.data.synthetic_regions import (
-    Array,
     Region,
     contrast,
     element_fractions,
     fill,
 )
 
-Labels = npt.NDArray[np.int32]
 ROWS = 128
 """Rows worked on at once where the gradient varies."""
 FORBIDDEN = 1e-6
@@ -50,7 +48,7 @@ def label_raster(
 
 def pixels_of(
     labels: Labels, label: int, row_x: Array, row_y: Array, step: float
-) -> Iterator[tuple[slice, npt.NDArray[np.bool_], Array]]:
+) -> Iterator[tuple[slice, Bools, Array]]:
     """Blocks of rows of one region: rows, mask (rows, nx), points (n, 2) in nm."""
     along = step * np.arange(labels.shape[1])
     for top in range(0, len(labels), ROWS):
@@ -67,7 +65,7 @@ def pixels_of(
 
 def distortion_maps(
     regions: list[Region], labels: Labels, row_x: Array, row_y: Array, step: float
-) -> dict[str, npt.NDArray[np.float32]]:
+) -> dict[str, Array]:
     """Displacement, deformation gradient and strains at each pixel.
 
     Returns
@@ -110,7 +108,8 @@ def distortion_maps(
 def _twelve(beta: Array) -> Array:
     """F row by row and the strains of both conventions, (12, n), from β (n, 2, 2)."""
     deformation = frames.deformation_gradient(beta)
-    linear = "reference"  # of I + β this is the "gpa" strain of F = (I − β)⁻¹
+    # Of I + β the strain of this convention is the "gpa" strain of F = (I − β)⁻¹.
+    linear: frames.Convention = "reference"
     return np.concatenate(
         [
             deformation.reshape(-1, 4).T,
@@ -131,9 +130,7 @@ def sample_points(
     return points if len(points) else np.zeros((1, 2))
 
 
-def mean_gradient(
-    region: Region, label: int, labels: Labels, gpa: npt.NDArray[np.float32]
-) -> Array:
+def mean_gradient(region: Region, label: int, labels: Labels, gpa: Array) -> Array:
     """Mean of β over the pixels of a region, (2, 2); zeros where it has none.
 
     Parameters
@@ -236,9 +233,9 @@ def site_weights(region: Region, symbols: list[str], points: Array) -> Array:
 
 def composition_maps(
     regions: list[Region], labels: Labels, row_x: Array, row_y: Array, step: float
-) -> dict[str, npt.NDArray[np.float32]]:
+) -> dict[str, Array]:
     """Atomic fraction of each element at each pixel, NaN in vacuum, (ny, nx)."""
-    maps: dict[str, npt.NDArray[np.float32]] = {}
+    maps: dict[str, Array] = {}
     filled = np.zeros(labels.shape, bool)
     for index, region in enumerate(regions):
         if region.kind == "vacuum":

@@ -21,11 +21,10 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.imaging.linear_image import REACH, gaussian_line, window
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 RESOLVED = 2.0
 """Two equal Gaussians nearer than this in units of σ show no dip between them.
 Sparrow, Astrophys. J. 44 (1916) 76, https://doi.org/10.1086/142271."""
@@ -81,7 +80,7 @@ class FittedColumns:
     brightness_std: Array
     shift_std: Array
 
-    def measured(self, probe: float) -> npt.NDArray[np.bool_]:
+    def measured(self, probe: float) -> Bools:
         """Groups whose position is known to a part of the probe's σ, shape (m,)."""
         return self.shift_std.max(axis=1) < probe / FAINT
 
@@ -144,7 +143,7 @@ def fit_columns(
     probe: float,
     *,
     start: FittedColumns,
-    free: npt.NDArray[np.bool_],
+    free: Bools,
     limit: float,
     sweeps: int,
 ) -> FittedColumns:
@@ -331,7 +330,7 @@ def _inverse(matrix: Array) -> Array:
     scale = np.sqrt(np.maximum(np.diag(matrix), 0.0))
     if scale.min() <= 0:
         return np.zeros((3, 3))
-    scaled = np.empty((3, 3))
+    scaled: Array = np.empty((3, 3))
     for a in range(3):
         for b in range(3):
             scaled[a, b] = matrix[a, b] / (scale[a] * scale[b])

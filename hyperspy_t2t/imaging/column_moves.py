@@ -5,7 +5,8 @@
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array
+
 _RAYLEIGH = 2 * np.log(2)
 """Median of dx² + dy² over the variance of dx."""
 _SURE = 3.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints, pair
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.imaging.column_errors import (
     RESOLVED,
@@ -36,7 +37,6 @@ from hyperspy_t2t.imaging.local_fit import (
 )
 from hyperspy_t2t.imaging.photon_transfer import ImageNoise, measure_noise
 
-Array = npt.NDArray[np.floating]
 _SWEEPS = (3, 3, 3, 8)
 """Sweeps over the columns after each fit of the imaging."""
 _FIRST = 0.25
@@ -106,10 +106,10 @@ class Comparison:
     groups: Groups
     fitted: FittedColumns
     amplitude: Array
-    visible: npt.NDArray[np.bool_]
-    found: npt.NDArray[np.bool_]
-    inside: npt.NDArray[np.bool_]
-    region: npt.NDArray[np.integer]
+    visible: Bools
+    found: Bools
+    inside: Bools
+    region: Ints
     imaging: Imaging
     own: Array
     brightened: Array
@@ -147,7 +147,7 @@ class _Fit:
     def __init__(
         self,
         image: Array,
-        known: npt.NDArray[np.bool_],
+        known: Bools,
         grid: ImageGrid,
         columns: ProjectedColumns,
         spacing: float,
@@ -220,7 +220,7 @@ class _Fit:
         self._brightness[fixed] = (columns.brightness * self._local_gain())[fixed]
         self._shift = self._fitted.shift[of_column]
 
-    def _visible(self) -> npt.NDArray[np.bool_]:
+    def _visible(self) -> Bools:
         """Groups all of whose columns stand on known pixels."""
         self._inside = _at(self._known, self._grid, self._columns.xy, outside=False)
         out = np.bincount(self._groups.of_column, ~self._inside)
@@ -236,7 +236,7 @@ class _Fit:
         sample = middle[:: max(1, len(middle) // 5000)]
         return 0.5 * float(np.median(cKDTree(middle).query(sample, k=[2])[0]))
 
-    def result(self, region: npt.NDArray[np.integer]) -> Comparison:
+    def result(self, region: Ints) -> Comparison:
         """Everything, with the model's own brightness at the local gain."""
         columns, fitted, imaging = self._columns, self._fitted, self._imaging
         of_column = self._groups.of_column
@@ -274,7 +274,7 @@ class _Fit:
         return usual * np.clip(relative, LEAST, MOST)
 
 
-def _cut_off(xy: Array, grid: ImageGrid, spacing: float) -> npt.NDArray[np.bool_]:
+def _cut_off(xy: Array, grid: ImageGrid, spacing: float) -> Bools:
     """Pixels at the border of the image, where the model ends and the crystal may not.
 
     Columns just outside shine into the image but are not in a model that was made of
@@ -286,7 +286,7 @@ def _cut_off(xy: Array, grid: ImageGrid, spacing: float) -> npt.NDArray[np.bool_
     return border & (one_sidedness(xy, grid, spacing) > _EDGE)
 
 
-def _fullest(known: npt.NDArray[np.bool_], grid: ImageGrid) -> tuple[slice, slice]:
+def _fullest(known: Bools, grid: ImageGrid) -> tuple[slice, slice]:
     """A part of the image with most known pixels, at most 512² of them."""
     from scipy.ndimage import uniform_filter
 
@@ -301,7 +301,7 @@ def _fullest(known: npt.NDArray[np.bool_], grid: ImageGrid) -> tuple[slice, slic
         min(max(0, int(m) * step - s // 2), side - s)
         for m, s, side in zip(middle, size, grid.shape, strict=True)
     ]
-    return tuple(slice(a, a + s) for a, s in zip(starts, size, strict=True))
+    return pair(slice(a, a + s) for a, s in zip(starts, size, strict=True))
 
 
 def _at(
@@ -320,9 +320,7 @@ def _at(
     return np.where(within, found, outside)
 
 
-def _stands_out(
-    brightness: Array, columns: ProjectedColumns, groups: Groups
-) -> npt.NDArray[np.bool_]:
+def _stands_out(brightness: Array, columns: ProjectedColumns, groups: Groups) -> Bools:
     """Groups with a fair share of the brightness of the bright ones of their region.
 
     What a column of oxygen beside one of strontium adds is less than what the tails
@@ -349,6 +347,6 @@ def _spread(xy: Array, values: Array, grid: ImageGrid, width: float) -> Array:
     place = (xy - xy.min(axis=0)) / step
     shape = np.ceil(place.max(axis=0)).astype(int) + 2
     edges = [np.arange(size + 1) - 0.5 for size in shape]
-    sums = np.histogram2d(*place.T, bins=edges, weights=values)[0]
+    sums = np.histogram2d(place[:, 0], place[:, 1], bins=edges, weights=values)[0]
     sums = gaussian_filter(sums, width / step, mode="constant")
     return map_coordinates(sums, place.T, order=1, mode="nearest")

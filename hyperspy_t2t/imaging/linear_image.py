@@ -14,10 +14,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 EXPONENT = 1.7
 """Brightness of an atom is Z to this power."""
 REACH = 4.8

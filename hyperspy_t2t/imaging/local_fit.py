@@ -16,11 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
 TREND, WINDOW = 1.5, 3.0
 """Standard deviations t and s of the windows in spacings of columns."""
 _PER_WINDOW = 4

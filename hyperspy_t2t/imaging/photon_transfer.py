@@ -15,11 +15,10 @@ Janesick, Photon Transfer (2007), https://doi.org/10.1117/3.725073
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
 _CUT_OFF = 0.59
 """Frequency times σ at which a Gaussian probe transfers 1e-3."""
 _HIGHEST = 0.35
@@ -56,7 +55,7 @@ class ImageNoise:
 def measure_noise(
     rest: Array,
     level: Array,
-    known: npt.NDArray[np.bool_],
+    known: Bools,
     grid: ImageGrid,
     probe: float,
 ) -> ImageNoise:

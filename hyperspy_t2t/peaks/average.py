@@ -3,8 +3,8 @@
 """Broad spots: the spectra of many small windows, averaged."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.frequencies import frequency_axis, hann_window
 from hyperspy_t2t.peaks.explained import not_leakage
 from hyperspy_t2t.peaks.finders import Finder
@@ -14,7 +14,6 @@ from hyperspy_t2t.peaks.maxima import half_plane_maxima, trials
 from hyperspy_t2t.peaks.measure import Seen, Spots, measured
 from hyperspy_t2t.peaks.spectrum import Spectrum, centred
 
-Array = npt.NDArray[np.floating]
 _SHARE = 4
 """A small window is this part of the region's shorter side."""
 _SMALLEST = 96
@@ -102,7 +101,7 @@ def _unrefined(
     )
 
 
-def _is_new(g: Array, known: Array, spectrum: Spectrum) -> npt.NDArray[np.bool_]:
+def _is_new(g: Array, known: Array, spectrum: Spectrum) -> Bools:
     both = np.concatenate([known, -known])
     offset = np.abs(g[:, None] - both) / spectrum.scale
     return np.linalg.norm(offset, axis=-1).min(axis=1, initial=np.inf) > _APART
@@ -128,9 +127,13 @@ def _averaged(seen: Seen, side: int) -> tuple[Spectrum, float]:
         power += (transform.real**2 + transform.imag**2).sum(axis=0)
         weights += [found[k] for k in used]
     total = np.array(weights).sum()
-    axes = (frequency_axis(side, abs(p[1] - p[0])) for p in (seen.y, seen.x))
+    along_y, along_x = (
+        frequency_axis(side, abs(p[1] - p[0])) for p in (seen.y, seen.x)
+    )
     leakage = window_leakage(window, (side, side))
-    spectrum = Spectrum(centred(power / total, side), leakage, *axes, transform=power)
+    spectrum = Spectrum(
+        centred(power / total, side), leakage, along_y, along_x, transform=power
+    )
     return spectrum, total**2 / (np.array(weights) ** 2).sum()
 
 

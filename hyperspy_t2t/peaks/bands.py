@@ -5,9 +5,9 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array
+
 WIDTH = 32
 """Frequencies kept along each axis."""
 

@@ -3,14 +3,13 @@
 """Faint spots on the nodes of the lattices that stronger ones form."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.peaks.explained import not_leakage
 from hyperspy_t2t.peaks.finders import Finder
 from hyperspy_t2t.peaks.measure import Seen, Spots, measured
 from hyperspy_t2t.peaks.nodes import lattice_nodes, on_nodes, plane_lattices
 
-Array = npt.NDArray[np.floating]
 ON_NODE = 0.7
 """Pixels of the spectrum within which a spot lies on a node."""
 

@@ -3,15 +3,16 @@
 """Diffuse rings of a region's spectrum: what is there besides spots and streaks."""
 
 import warnings
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.peaks.floor import ring_floor
 from hyperspy_t2t.peaks.measure import Seen
 
-Array = npt.NDArray[np.floating]
 _PIXELS = 120_000
 """Pixels of a half plane that are averaged: neighbours hold the same noise anyway."""
 _RINGS = 80
@@ -41,7 +42,8 @@ _POWERS = 2, 3, 4
 """Exponents of the rise towards low frequencies: grey drift, thickness, outlines."""
 
 
-class Profile(NamedTuple):
+@dataclass(frozen=True)
+class Profile:
     """Noise power against |g|, without spots and streaks."""
 
     radius: Array
@@ -124,14 +126,15 @@ def radial_profiles(
         (nearer_x, (0, np.pi / 4)),
         (~nearer_x, (np.pi / 4, np.pi / 2)),
     )
-    return tuple(
+    every, nearer_to_x, nearer_to_y = (
         Profile(*_means(radius[chosen], values[chosen], share, width),
                 width, nyquist, angles)
         for chosen, angles in groups
     )  # fmt: skip
+    return every, nearer_to_x, nearer_to_y
 
 
-def _spots_and_streaks(seen: Seen, g: Array) -> npt.NDArray[np.bool_]:
+def _spots_and_streaks(seen: Seen, g: Array) -> Bools:
     """Pixels of the half plane gx ≥ 0 that hold something else than diffuse power."""
     spectrum = seen.spectrum
     middle, start = spectrum.centre
@@ -163,7 +166,7 @@ def _spots_and_streaks(seen: Seen, g: Array) -> npt.NDArray[np.bool_]:
     return lines if lines.mean() < 0.6 else taken
 
 
-def _lobes(seen: Seen, level: npt.ArrayLike, power: Array) -> npt.NDArray[np.int64]:
+def _lobes(seen: Seen, level: npt.ArrayLike, power: Array) -> Ints:
     """Pixels beyond which waves of some power leak less than the noise."""
     leakage = seen.spectrum.leakage
     share = level / np.maximum(power, 1e-300)
@@ -269,11 +272,11 @@ def diffuse_rings(
             break
         found.append(best)
         gains.append(gain)
-    rings = [
+    refined = [
         _refined(profiles, trials[[k, *(j for j in found if j != k)]], gain)
         for k, gain in zip(found, gains, strict=True)
     ]
-    rings = [ring for ring in rings if ring is not None]
+    rings = [ring for ring in refined if ring is not None]
     return tuple(sorted(rings, key=lambda ring: -ring.significance))
 
 
@@ -281,13 +284,13 @@ def _bumps(profile: Profile) -> tuple[Array, Array]:
     """Radii and standard deviations tried, (m, 2), and the rings they give, (n, m)."""
     g = profile.radius
     sigmas = np.geomspace(0.6 * profile.width, max(0.15 * g[-1], profile.width), 5)
-    trials = [
+    pairs = [
         (radius, sigma)
         for sigma in sigmas
         # A maximum must be seen to fall to both sides.
         for radius in np.arange(g[0] + 1.5 * sigma, g[-1] - 1.5 * sigma, 0.6 * sigma)
     ]
-    trials = np.reshape(trials, (-1, 2))
+    trials = np.reshape(pairs, (-1, 2))
     return trials, _gaussians(g, trials)
 
 

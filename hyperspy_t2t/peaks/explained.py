@@ -3,12 +3,11 @@
 """Which maxima of a spectrum stronger ones explain."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.peaks.measure import Seen, Spots
 from hyperspy_t2t.peaks.spectrum import Spectrum
 
-Array = npt.NDArray[np.floating]
 _LEAKING = 2.0
 """How much more than a wave's leakage may be due to it: its amplitude varies."""
 _SAME, _NEAR = 1.5, 5.0
@@ -30,7 +29,7 @@ def clear_spots(seen: Seen, spots: Spots, false_alarms: float) -> Spots:
     return clear.take(not_leakage(seen, clear, false_alarms))
 
 
-def not_leakage(seen: Seen, spots: Spots, false_alarms: float) -> npt.NDArray[np.bool_]:
+def not_leakage(seen: Seen, spots: Spots, false_alarms: float) -> Bools:
     """True for spots (strongest first) that stronger ones do not explain.
 
     What a stronger spot leaks adds to the noise in amplitude, so a spot must stand

@@ -5,11 +5,10 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.peaks.spectrum import Spectrum
 
-Array = npt.NDArray[np.floating]
 _ANGLES = 256
 """Directions in which a ring is sampled."""
 _DIRECTIONS = 12

@@ -5,9 +5,9 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, Ints
+
 _LARGEST = 128
 """Rows and columns of the window that are kept: spots spread over a few pixels."""
 _OVERSAMPLING = 3
@@ -31,7 +31,7 @@ class Leakage(NamedTuple):
         index = np.clip(index, 0, 2 * middle - 1)
         return self.values[index[..., 0], index[..., 1]]
 
-    def lobe(self, share: Array) -> npt.NDArray[np.int64]:
+    def lobe(self, share: Array) -> Ints:
         """Distance in pixels beyond which a spot leaks less than a share of it."""
         middle = np.array(self.values.shape) // 2
         y, x = (

@@ -3,8 +3,8 @@
 """A peak that a person points at."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.peaks.finders import Finder
 from hyperspy_t2t.peaks.floor import ring_floor
 from hyperspy_t2t.peaks.measure import Seen, measured
@@ -12,7 +12,6 @@ from hyperspy_t2t.peaks.spectrum import prepare, region_spectrum
 from hyperspy_t2t.peaks.spots import spot_table
 from hyperspy_t2t.peaks.window import region_window
 
-Array = npt.NDArray[np.floating]
 _REACH = 3
 """Spectral pixels around the point within which the maximum is looked for."""
 
@@ -45,7 +44,7 @@ def measure_spot(seen: Seen, g: Array) -> Array:
 
 def noise_densities(
     image: Array,
-    mask: npt.NDArray[np.bool_],
+    mask: Bools,
     pixel_size: tuple[float, float],
     g_vectors: Array,
 ) -> Array:

@@ -3,15 +3,13 @@
 """Spots that the network marks, measured and tested against the noise."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.peaks.finders import Finder
 from hyperspy_t2t.peaks.floor import radial_floor
 from hyperspy_t2t.peaks.maxima import searched_pixels, trials
 from hyperspy_t2t.peaks.measure import Seen, Spots, measured
 from hyperspy_t2t.peaks.network import SMALLEST, network_maxima, spot_probability
-
-Array = npt.NDArray[np.floating]
 
 
 def probabilities(seen: Seen) -> Array:
@@ -53,7 +51,7 @@ def network_spots(
     return spots.strongest_first()
 
 
-def marked(seen: Seen, probability: Array, g: Array) -> npt.NDArray[np.bool_]:
+def marked(seen: Seen, probability: Array, g: Array) -> Bools:
     """Whether the network marks a spot within a pixel of each g (n, 2) in 1/nm."""
     if not len(g):
         return np.zeros(0, bool)

@@ -4,15 +4,14 @@
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.peaks.explained import clear_spots
 from hyperspy_t2t.peaks.finders import Finder
 from hyperspy_t2t.peaks.floor import ring_floor
 from hyperspy_t2t.peaks.measure import Seen, Spots, measured, rounding
 from hyperspy_t2t.peaks.spectrum import Spectrum
 
-Array = npt.NDArray[np.floating]
 _SCALLOP = 0.6
 """Share of its power that a spot between pixels still shows on one of them."""
 _TRIALS = 3

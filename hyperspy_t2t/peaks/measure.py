@@ -5,13 +5,12 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints
 from hyperspy_t2t.peaks.floor import Noise, local_noise
 from hyperspy_t2t.peaks.sinusoid import refine_sinusoids
 from hyperspy_t2t.peaks.spectrum import Spectrum, prepare, region_spectrum
 
-Array = npt.NDArray[np.floating]
 LONGEST = 2.5
 """Longest lattice period in nm looked for unless asked: most cells are smaller."""
 _PERIODS = 2.5
@@ -49,7 +48,7 @@ class Spots(NamedTuple):
 
     g: Array
     """(gx, gy) in 1/nm, (n, 2)."""
-    component: npt.NDArray[np.complexfloating]
+    component: ComplexArray
     """Σ w (I − Ī) exp(−2πi g·r)."""
     covariance: Array
     """Of g, in 1/nm², (n, 2, 2)."""
@@ -59,7 +58,7 @@ class Spots(NamedTuple):
     """The largest noise power that there are grounds for, in the same units."""
     log_chance: Array
     """ln of the number of spots as clear as it that noise alone gives a spectrum."""
-    finders: npt.NDArray[np.int64]
+    finders: Ints
     """Which finder saw it, a sum of the values of `Finder`."""
 
     @property

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Probability = npt.NDArray[np.float32]
+from hyperspy_t2t.array_types import Array, Ints
+
 _ONE_AT_A_TIME = threading.Lock()
 WEIGHTS = Path(__file__).with_name("unet_weights.npz")
 SMALLEST = 16
@@ -22,7 +21,7 @@ _MARGIN = 48
 
 def spot_probability(
     power: Array, floor: Array, *, device: str = "cpu", weights: Path = WEIGHTS
-) -> Probability:
+) -> Array:
     """Probability that a crystallographic spot is centred on each pixel of a spectrum.
 
     A U-Net looks at ln(1 + power/floor). Only the half plane gx ≥ 0 is computed; the
@@ -67,9 +66,7 @@ def spot_probability(
     return _mirrored(marks.cpu().numpy()[:, middle - start :], nx)
 
 
-def network_maxima(
-    probability: Probability, *, threshold: float = 0.5
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def network_maxima(probability: Array, *, threshold: float = 0.5) -> tuple[Ints, Ints]:
     """Local maxima of the probability, one of each Friedel pair.
 
     Parameters
@@ -101,7 +98,7 @@ def network_maxima(
     return rows[order], columns[order]
 
 
-def log_contrast(power: Array, floor: Array) -> Probability:
+def log_contrast(power: Array, floor: Array) -> Array:
     """What the network sees: ln(1 + power/floor), shape (ny, nx)."""
     # Rounding leaves a floor of its own under a noise-free image.
     smallest = max(float(power.max()) * 1e-12, 1e-300)
@@ -130,7 +127,7 @@ def _check(power: Array, floor: Array) -> None:
             )
 
 
-def _mirrored(half: Probability, nx: int) -> Probability:
+def _mirrored(half: Array, nx: int) -> Array:
     """The whole plane from its columns gx ≥ 0."""
     ny, middle = half.shape[0], nx // 2
     partner = (2 * (ny // 2) - np.arange(ny)) % ny

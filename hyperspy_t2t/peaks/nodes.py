@@ -3,9 +3,9 @@
 """Plane lattices behind a list of spots, and the nodes that they foretell."""
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, Bools
+
 _SEEDS = 14
 """Strongest spots whose pairs are tried as a basis."""
 _STRONGEST = 12
@@ -61,7 +61,7 @@ def plane_lattices(g: Array, snr: Array, tolerance: float) -> list[Array]:
     return found
 
 
-def on_nodes(g: Array, basis: Array, tolerance: float) -> npt.NDArray[np.bool_]:
+def on_nodes(g: Array, basis: Array, tolerance: float) -> Bools:
     """Which g (n, 2) lie within a distance of a node of a lattice."""
     orders = np.rint(g @ np.linalg.inv(basis))
     return np.linalg.norm(orders @ basis - g, axis=1) <= tolerance

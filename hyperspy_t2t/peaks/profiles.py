@@ -3,15 +3,13 @@
 """Spots that stand above both their row and their column of a spectrum."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.peaks.explained import clear_spots
 from hyperspy_t2t.peaks.finders import Finder
 from hyperspy_t2t.peaks.floor import line_noise
 from hyperspy_t2t.peaks.maxima import half_plane_maxima, trials
 from hyperspy_t2t.peaks.measure import Seen, Spots, measured, rounding
-
-Array = npt.NDArray[np.floating]
 
 
 def profile_spots(

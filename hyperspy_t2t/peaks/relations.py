@@ -7,9 +7,9 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.peaks.nodes import on_nodes
 
-Array = npt.NDArray[np.floating]
 _FAINT, _SHARING = 0.05, 3
 """Power of a satellite relative to the strongest spot at most; how many must share
 their offset, itself included."""
@@ -87,7 +87,7 @@ def _is_sum(g: Array, both: Array, number: npt.NDArray, tolerance: float) -> boo
 
 def satellites(
     g: Array, power: Array, lattices: list[Array], tolerance: float
-) -> npt.NDArray[np.bool_]:
+) -> Bools:
     """Faint spots that share their offset from the nodes of the first lattice.
 
     Parameters

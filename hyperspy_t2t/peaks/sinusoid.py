@@ -5,11 +5,9 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray
 from hyperspy_t2t.peaks.bands import demodulated
-
-Array = npt.NDArray[np.floating]
 
 
 class Sinusoids(NamedTuple):
@@ -17,7 +15,7 @@ class Sinusoids(NamedTuple):
 
     g: Array
     """(gx, gy) in 1/nm, shape (n, 2)."""
-    component: npt.NDArray[np.complexfloating]
+    component: ComplexArray
     """Σ w (I − Ī) exp(−2πi g·r), phases referred to r = 0 of the grid, shape (n,)."""
     covariance: Array
     """Covariance of g in 1/nm² for unit noise power, shape (n, 2, 2); multiply

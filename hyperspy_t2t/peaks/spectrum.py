@@ -5,12 +5,10 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray
 from hyperspy_t2t.frequencies import FrequencyAxis, frequency_axis
 from hyperspy_t2t.peaks.leakage import Leakage, window_leakage
-
-Array = npt.NDArray[np.floating]
 
 
 class Spectrum(NamedTuple):
@@ -22,7 +20,7 @@ class Spectrum(NamedTuple):
     """How the window spreads a spot."""
     y_axis: FrequencyAxis
     x_axis: FrequencyAxis
-    transform: npt.NDArray[np.complexfloating]
+    transform: ComplexArray
     """Σ w (I − Ī) exp(−2πi g·r), as ``rfft2`` gives it, shape (ny, nx // 2 + 1)."""
 
     @property
@@ -80,10 +78,11 @@ def prepare(image: Array, window: Array) -> tuple[Array, float] | None:
     values = np.where(finite, image, 0.0).astype(float)
     y = np.linspace(-1, 1, image.shape[0])
     x = np.linspace(-1, 1, image.shape[1])
+    highest = np.abs(values).max()
     plane = _fitted_plane(values, weights, y, x)
     values -= plane[0] + plane[1] * y[:, None] + plane[2] * x
     values *= weights
-    if not np.any(np.abs(values) > 1e-12 * max(1.0, abs(plane[0]))):
+    if not np.any(np.abs(values) > 1e-12 * highest):
         return None
     return values, float(plane[0])
 

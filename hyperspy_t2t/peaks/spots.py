@@ -3,8 +3,8 @@
 """Crystallographic frequencies of a region: the finders and their common list."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.peaks.average import averaged_spots
 from hyperspy_t2t.peaks.completion import ON_NODE, with_lattice_nodes
 from hyperspy_t2t.peaks.explained import clear_spots, not_leakage
@@ -16,7 +16,6 @@ from hyperspy_t2t.peaks.nodes import plane_lattices
 from hyperspy_t2t.peaks.profiles import profile_floor, profile_spots
 from hyperspy_t2t.peaks.relations import Relation, lattice_of, relation_of, satellites
 
-Array = npt.NDArray[np.floating]
 SPOT_COLUMNS = (
     "gx", "gy", "intensity", "gx_std", "gy_std", "snr", "phase", "significance",
     "finders", "lattice", "relation",

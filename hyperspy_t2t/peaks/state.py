@@ -5,8 +5,8 @@
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.frequencies import upper_half
 from hyperspy_t2t.peaks.diffuse import (
     DiffuseRing,
@@ -19,7 +19,6 @@ from hyperspy_t2t.peaks.diffuse import (
 from hyperspy_t2t.peaks.measure import Seen
 from hyperspy_t2t.peaks.spots import SPOT_COLUMNS
 
-Array = npt.NDArray[np.floating]
 State = Literal["crystalline", "amorphous", "empty"]
 _TRIALS = 3
 """Independent maxima for each pixel of a spectrum, as maxima lie between pixels."""
@@ -162,7 +161,7 @@ def _level(seen: Seen) -> float:
 
 def _texture_evidence(profiles: tuple[Profile, ...], seen: Seen) -> float:
     """ln of how much likelier the profiles are with a texture than without."""
-    scale = _level(seen) ** 2 / np.prod(seen.pixel_size)
+    scale = _level(seen) ** 2 / float(np.prod(seen.pixel_size))
     limits = band_limits(profiles[0])
     parts = [part for part in profiles[1:] if len(part.radius) >= _FEWEST_RINGS]
     if not len(limits) or len(parts) < 2:
@@ -171,7 +170,7 @@ def _texture_evidence(profiles: tuple[Profile, ...], seen: Seen) -> float:
     least = min(_log_mean(gain) for gain in gains)
     # Half of the evidence should come from either direction: from one alone it is
     # an artefact of the scan, as the afterglow of a detector along the rows.
-    return min(_log_mean(sum(gains)), _UNEVEN * (least + 1))
+    return min(_log_mean(np.sum(gains, axis=0)), _UNEVEN * (least + 1))
 
 
 def _gains(profile: Profile, limits: Array, scale: float) -> Array:

@@ -4,9 +4,9 @@
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from hyperspy_t2t.array_types import Array, Bools
+
 _COARSE = 256
 """Rows and columns on which the largest rectangle is looked for, at most."""
 _ENOUGH = 0.6
@@ -17,7 +17,7 @@ on a larger region is seen in blocks."""
 
 
 def region_window(
-    mask: npt.NDArray[np.bool_], *, pixel_size: tuple[float, float] = (1.0, 1.0)
+    mask: Bools, *, pixel_size: tuple[float, float] = (1.0, 1.0)
 ) -> Array:
     """Smooth weights inside a region, zero outside and at its outline.
 
@@ -79,7 +79,7 @@ def spot_spread(window: Array, pixel_size: tuple[float, float]) -> float:
     return float(sum((slope**2).sum() for slope in slopes) / total)
 
 
-def tapered_mask(mask: npt.NDArray[np.bool_], pixel_size: tuple[float, float]) -> Array:
+def tapered_mask(mask: Bools, pixel_size: tuple[float, float]) -> Array:
     """A region that fades towards its outline, (ny, nx)."""
     step = max(1, max(mask.shape) // _LARGE)
     if step > 1:
@@ -90,9 +90,7 @@ def tapered_mask(mask: npt.NDArray[np.bool_], pixel_size: tuple[float, float]) -
     return _taper(mask, pixel_size)[0]
 
 
-def _taper(
-    mask: npt.NDArray[np.bool_], pixel_size: tuple[float, float]
-) -> tuple[Array, float]:
+def _taper(mask: Bools, pixel_size: tuple[float, float]) -> tuple[Array, float]:
     """Weights of a region, and its largest depth in pixels."""
     from scipy.ndimage import distance_transform_edt
 
@@ -104,13 +102,13 @@ def _taper(
     return weights, depth / max(pixel_size)
 
 
-def _blocks(mask: npt.NDArray[np.bool_], step: tuple[int, int]) -> np.ndarray:
+def _blocks(mask: Bools, step: tuple[int, int]) -> np.ndarray:
     """Which blocks of pixels are in a region as a whole."""
     padded = np.pad(
         mask, [(0, -size % s) for size, s in zip(mask.shape, step, strict=True)]
     )
     rows, columns = (size // s for size, s in zip(padded.shape, step, strict=True))
-    return padded.reshape(rows, step[0], columns, step[1]).all(axis=(1, 3))
+    return np.all(padded.reshape(rows, step[0], columns, step[1]), axis=(1, 3))
 
 
 def _enlarged(coarse: Array, step: int, shape: tuple[int, int]) -> Array:
@@ -133,7 +131,7 @@ def _between(
     return low, np.minimum(low + 1, blocks - 1), place - low
 
 
-def inscribed_rectangle(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+def inscribed_rectangle(mask: Bools) -> tuple[slice, slice]:
     """Largest upright rectangle in a region, to within a 256th of the frame.
 
     Parameters

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.indices import zone_text
 from hyperspy_t2t.phases.other_zones import (
@@ -23,7 +24,6 @@ from hyperspy_t2t.phases.other_zones import (
 )
 from hyperspy_t2t.phases.undetermined import open_questions, same_spots
 
-Array = npt.NDArray[np.float64]
 COVERED = 0.95
 """Share of the probability of all solutions that the set of alternatives holds."""
 NEGLIGIBLE = 0.05
@@ -38,8 +38,8 @@ _MAX_INDEX = 3
 class Solution(Imaged, Protocol):
     """What is read of one way to index a region, see ``PhaseSolution``."""
 
-    hkl: npt.NDArray[np.int64]
-    matched: npt.NDArray[np.bool_]
+    hkl: Ints
+    matched: Bools
     probability: float
 
     @property
@@ -202,7 +202,7 @@ def _merged(solutions: Sequence[Solution], probability: Array) -> Array:
         if probability[k] < 1e-3:
             continue
         for i in np.flatnonzero(merged[:k] > 0):
-            earlier = solutions[i]
+            earlier = solutions[int(i)]
             if (
                 earlier.crystal.name == solution.crystal.name
                 and abs(np.log(earlier.scale / solution.scale)) <= _SAME_SCALE
@@ -324,7 +324,7 @@ def _intensities(solutions: Sequence[Solution], names: list[str]) -> list[str]:
 
 def _contrast(
     one: Pattern, other: Pattern, reach: float
-) -> tuple[npt.NDArray[np.int64], float, float, bool] | None:
+) -> tuple[Ints, float, float, bool] | None:
     """The spot with the largest difference among those at least twice as strong.
 
     hkl, its amplitude in the crystal that has more of it, that in the other, and
@@ -363,7 +363,7 @@ def _zone_sentence(
 ) -> str:
     """What a tilt would show; {others} stands for what it is told from."""
     owner = name if difference.of_first else "{others}"
-    if difference.zone_axis is not None:
+    if difference.zone_axis is not None and difference.hkl is not None:
         return (
             f"another zone axis: {zone_text(difference.zone_axis)} of {name}, "
             f"{difference.tilt:.1f}° from {zone_text(first.zone_axis)}, tells it from "

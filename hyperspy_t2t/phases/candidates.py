@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import orix.crystal_map
     from diffpy.structure import Structure
 
-    Candidate = (
+    Candidate: TypeAlias = (
         str | int | Path | CrystalPhase | ase.Atoms | orix.crystal_map.Phase | Structure
     )
 

@@ -5,9 +5,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
-Array = npt.NDArray[np.floating]
 _FACTORS = (0.5, 2.0)
 """Brightness of a column of other elements relative to the own: that of indium is 2.2
 times that of gallium, that of aluminium a quarter."""

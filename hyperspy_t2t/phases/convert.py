@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.phases.cif import last_structure
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.symmetry import (
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from diffpy.structure import Structure
     from orix.crystal_map import Phase
 
-Array = npt.NDArray[np.float64]
 _OVERLAP = 0.3
 
 
@@ -328,13 +327,13 @@ def formula(phase: CrystalPhase) -> str:
 
 def _species(
     atoms: ase.Atoms,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]:
+) -> tuple[Ints, Ints, Array]:
     """Atomic number, atom and share of each species on each atom's site."""
     from ase.data import atomic_numbers
 
     occupancy = atoms.info.get("occupancy", {})
     kinds = atoms.arrays.get("spacegroup_kinds", np.full(len(atoms), -1))
-    found = []
+    found: list[tuple[int, int, float]] = []
     for site, (number, kind) in enumerate(zip(atoms.numbers, kinds, strict=True)):
         shares = {
             atomic_numbers[symbol]: float(share)
@@ -347,7 +346,7 @@ def _species(
     return numbers, sites, share
 
 
-def _completed(phase: CrystalPhase, group: object) -> CrystalPhase:
+def _completed(phase: CrystalPhase, group: Any) -> CrystalPhase:
     """`phase` with all sites that the operations of a diffpy space group give."""
     if group is None or symmetry(phase).number == group.number:
         return phase
@@ -355,7 +354,9 @@ def _completed(phase: CrystalPhase, group: object) -> CrystalPhase:
     rotations = np.stack([one.R for one in operations])
     shifts = np.stack([one.t for one in operations])
     images = np.einsum("oij,nj->noi", rotations, phase.fractional) + shifts
-    numbers, fractional, occupancy = [], np.empty((0, 3)), []
+    numbers: list[int] = []
+    occupancy: list[float] = []
+    fractional = np.empty((0, 3))
     given = zip(phase.numbers, phase.occupancy, images % 1.0, strict=True)
     for number, share, sites in given:
         for site in sites:
@@ -379,7 +380,7 @@ def _atomic_number(element: str | int) -> int:
 
     if not isinstance(element, str):
         return int(element)
-    symbol = re.match(r"[A-Za-z]*", element)[0].capitalize()
+    symbol = re.sub(r"[^A-Za-z].*", "", element).capitalize()
     if symbol not in atomic_numbers:
         raise ValueError(
             f"Expected a chemical symbol on each atom of a structure; got "

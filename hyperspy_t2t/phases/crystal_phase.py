@@ -5,7 +5,8 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
+
+from hyperspy_t2t.array_types import Array, Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +32,11 @@ class CrystalPhase:
     """
 
     name: str
-    cell: tuple[float, float, float, float, float, float]
-    numbers: npt.NDArray[np.int64]
-    fractional: npt.NDArray[np.float64]
+    cell: tuple[float, ...]
+    numbers: Ints
+    fractional: Array
     space_group: int = 1
-    occupancy: npt.NDArray[np.float64] = field(default=None)  # type: ignore[assignment]
+    occupancy: Array = field(default=None)  # type: ignore[arg-type]
     source: str = ""
     status: str = ""
 
@@ -43,8 +44,15 @@ class CrystalPhase:
         if self.occupancy is None:
             object.__setattr__(self, "occupancy", np.ones(len(self.numbers)))
 
+    def __repr__(self) -> str:
+        a, b, c, *_ = self.cell
+        return (
+            f"<CrystalPhase {self.name}, space group {self.space_group}, "
+            f"{len(self.numbers)} sites, {a:.4g} × {b:.4g} × {c:.4g} Å>"
+        )
+
     @property
-    def lattice(self) -> npt.NDArray[np.float64]:
+    def lattice(self) -> Array:
         """Lattice vectors a, b, c as rows in ångström; e1 ∥ a, e3 ∥ c* as in orix."""
         a, b, c, *angles = self.cell
         alpha, beta, gamma = np.deg2rad(angles)
@@ -65,7 +73,7 @@ class CrystalPhase:
         )
 
     @property
-    def reciprocal_lattice(self) -> npt.NDArray[np.float64]:
+    def reciprocal_lattice(self) -> Array:
         """a*, b*, c* as rows in 1/nm (no 2π): ``g = hkl @ reciprocal_lattice``."""
         return 10.0 * np.linalg.inv(self.lattice).T
 

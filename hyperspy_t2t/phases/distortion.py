@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from hyperspy_t2t.array_types import Array
+
 STRAIN = ((0.85, 0.003), (0.15, 0.02))
 """Shares and standard deviations of the strain of regions: mostly small, some not."""
 _STRAIN_LIMIT = 0.03

@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
-Array = npt.NDArray[np.float64]
+from hyperspy_t2t.array_types import Array, Bools
+
 DYNAMIC_RANGE = 1e5
 """Faintest share of the strongest power that is found and understood."""
 THRESHOLD = np.log(18.0)
@@ -77,7 +78,7 @@ class SpotModel:
     g: Array
     std: Array
     snr: Array
-    explained: npt.NDArray[np.bool_]
+    explained: Bools
     shortest: float = 0.0
 
     @cached_property

@@ -2,30 +2,34 @@
 # License v3.0 or later; see LICENSE.
 """How a crystal is turned in the plane of the image, and what turns look alike."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.frames import shortest_zone_reflection, zone_axis_frame
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.reflections import laue_operations
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 
 class Oriented(Protocol):
     """A crystal in the image: phase, zone axis, rotation crystal → image."""
 
-    crystal: CrystalPhase
-    zone_axis: Indices
-    matrix: Array
+    @property
+    def crystal(self) -> CrystalPhase: ...
+
+    @property
+    def zone_axis(self) -> Ints: ...
+
+    @property
+    def matrix(self) -> Array: ...
 
 
 def in_plane_rotations(
-    solutions: dict[int, Oriented],
-) -> dict[int, tuple[float, float, Indices]]:
+    solutions: Mapping[int, Oriented],
+) -> dict[int, tuple[float, float, Ints]]:
     """How far each crystal is turned, equal ones counted from the same spot.
 
     Parameters
@@ -78,8 +82,8 @@ def pattern_period(phase: CrystalPhase, zone_axis: npt.ArrayLike) -> float:
 
 
 def in_plane_operations(
-    phase: CrystalPhase, zone_axis: npt.ArrayLike, operations: Indices
-) -> tuple[Indices, Array]:
+    phase: CrystalPhase, zone_axis: npt.ArrayLike, operations: Ints
+) -> tuple[Ints, Array]:
     """Those operations that keep a zone axis or reverse it, and what they do across it.
 
     Parameters

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.frequencies import upper_half
 from hyperspy_t2t.phases.evidence import SpotModel
 from hyperspy_t2t.phases.reflections import MIN_D
 
-Array = npt.NDArray[np.float64]
 FAINT_SNR = 15.0
 """Power over noise at which a spot starts to count as evidence."""
 
@@ -44,7 +43,7 @@ class RegionSpots:
     shortest: float = 0.0
 
     @cached_property
-    def _folded(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def _folded(self) -> tuple[Ints, Ints]:
         """Spots that stand for others, strongest first; which stands for each.
 
         The second is signed and counts from 1: −k means the partner of spot k, 0 none.
@@ -86,9 +85,7 @@ class RegionSpots:
         above = np.maximum(self.snr[self._folded[0]] / FAINT_SNR - 1, 0.1)
         return np.log1p(above)
 
-    def spread(
-        self, hkl: npt.NDArray[np.int64], matched: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    def spread(self, hkl: Ints, matched: Bools) -> tuple[Ints, Bools]:
         """Indices and whether they are explained, from the model to all spots."""
         _, representative = self._folded
         if not len(hkl):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.distortion import (
     DistortionPrior,
@@ -17,6 +17,7 @@ from hyperspy_t2t.phases.distortion import (
     distortion_parameters,
     near,
 )
+from hyperspy_t2t.phases.edge_on_twins import twin_matches
 from hyperspy_t2t.phases.evidence import SpotModel
 from hyperspy_t2t.phases.independent import RegionSpots
 from hyperspy_t2t.phases.matching import ZoneMatch, match_phase
@@ -24,7 +25,6 @@ from hyperspy_t2t.phases.posterior import Hypotheses, probabilities
 from hyperspy_t2t.phases.unknown_lattice import lattice_evidence
 from hyperspy_t2t.phases.zone_patterns import REACHES, ZonePatterns, zone_patterns
 
-Array = npt.NDArray[np.float64]
 DOUBT = 0.3
 """What each spot beyond the four that determine a map must give a candidate more than
 an unknown crystal: the model of an image is simpler than the image."""
@@ -32,10 +32,12 @@ ANOTHER = -3.0
 """ln of the odds of a further crystal in a region before its spots are looked at."""
 AGAIN = 2.0
 """ln of the odds that a further crystal is of the phase of the first to another's."""
+TWIN = 0.3
+"""Probability that a further crystal is one of the edge-on twins of the first."""
 MOST_CRYSTALS = 4
 """Crystals looked for in one region."""
 FEWEST_NEW = 2
-"""Spots that a further crystal needs besides those of others."""
+"""Spots that a further crystal, if no twin, needs besides those of others."""
 EXTENDED, WITHIN = 4, 25.0
 """Phases for which further crystals are looked for before they are compared: so many
 of the likeliest, and those within this ln of the evidence of the first."""
@@ -74,12 +76,12 @@ class RegionSolution:
     """
 
     phase: int
-    zone_axis: npt.NDArray[np.int64]
+    zone_axis: Ints
     orientation: Array
     distortion: Array
     covariance: Array
-    hkl: npt.NDArray[np.int64]
-    matched: npt.NDArray[np.bool_]
+    hkl: Ints
+    matched: Bools
     probability: float
     score: float
     share: float
@@ -118,7 +120,7 @@ class _Hypothesis:
     match: ZoneMatch
     log_weight: float
     probability: float = 0.0
-    earlier: npt.NDArray[np.bool_] | None = None
+    earlier: Bools | None = None
     """Spots that crystals before it explain."""
     further: tuple["_Hypothesis", ...] = ()
 
@@ -253,24 +255,54 @@ def _with_further(
 
 def _extended(search: PhaseSearch, model: SpotModel, first: _Hypothesis) -> _Hypothesis:
     """A hypothesis with crystals on the spots it leaves, one after another."""
-    prior = near(distortion_parameters(first.match.distortion))
     explained, total = first.match.matched, first.log_weight
     further: list[_Hypothesis] = []
-    while len(further) < MOST_CRYSTALS - 1 and (~explained).sum() >= FEWEST_NEW:
-        rest = replace(model, explained=explained)
+    while len(further) < MOST_CRYSTALS - 1 and not explained.all():
+        best = _another(search, replace(model, explained=explained), first)
+        if best is None:
+            break
+        further.append(replace(best, earlier=explained))
+        explained = explained | best.match.matched
+        total += best.log_weight + ANOTHER
+    return replace(first, log_weight=total, further=tuple(further))
+
+
+def _another(
+    search: PhaseSearch, rest: SpotModel, first: _Hypothesis
+) -> _Hypothesis | None:
+    """The likeliest crystal on the spots that others leave; None if none is likelier.
+
+    Any that has two of them; else a twin of the first, of which one says enough.
+    """
+    prior = near(distortion_parameters(first.match.distortion))
+    found = []
+    if (~rest.explained).sum() >= FEWEST_NEW:
         found = [
             replace(one, log_weight=one.log_weight + AGAIN * (one.phase == first.phase))
             for one in search.hypotheses(rest, prior)
         ]
-        rivals = _hypotheses(found, rest, prior)
-        chances = probabilities([replace(rivals, none=rivals.none - ANOTHER)], prior)[0]
-        if not found or chances[1] > 0.5:
-            break
-        best = replace(_ranked(found, *chances)[0], earlier=explained)
-        further.append(best)
-        explained = explained | best.match.matched
-        total += best.log_weight + ANOTHER
-    return replace(first, log_weight=total, further=tuple(further))
+    rivals = _hypotheses(found, rest, prior)
+    rivals = replace(rivals, none=rivals.none - ANOTHER)
+    chances = probabilities([rivals], prior)[0]
+    if found and chances[1] <= 0.5:
+        return _ranked(found, *chances)[0]
+    return _twin(search, rest, first, rivals.none)
+
+
+def _twin(
+    search: PhaseSearch, rest: SpotModel, first: _Hypothesis, none: float
+) -> _Hypothesis | None:
+    """The edge-on twin of the first crystal that is likelier than none."""
+    phase, patterns = search.phases[first.phase], first.patterns
+    matches = twin_matches(rest, phase, patterns, first.match)
+    if not matches:
+        return None
+    best = max(matches, key=lambda match: match.evidence)
+    log_weight = best.evidence + np.log(TWIN / len(matches))
+    probability = 1 / (1 + np.exp(min(none - log_weight, 700.0)))
+    if probability <= 0.5:
+        return None
+    return _Hypothesis(first.phase, patterns, best, log_weight, float(probability))
 
 
 def _ranked(

@@ -7,11 +7,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Ints
+
 Index = tuple[int, int, int]
-Indices = npt.NDArray[np.int64]
 
 
-def nicest(indices: Indices) -> Index:
+def nicest(indices: Ints) -> Index:
     """The row with the fewest negative, then the largest leading indices."""
     order = np.lexsort((*-indices.T[::-1], (indices < 0).sum(axis=1)))
     return triple(indices[order[0]])
@@ -24,7 +25,7 @@ def triple(indices: npt.ArrayLike) -> Index:
 
 
 @lru_cache(maxsize=8)
-def primitive_indices(largest: int) -> Indices:
+def primitive_indices(largest: int) -> Ints:
     """All index triples up to `largest` without a common divisor; shape (n, 3)."""
     index = np.arange(-largest, largest + 1)
     triples = np.stack(np.meshgrid(index, index, index, indexing="ij"), -1)

@@ -5,7 +5,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from math import gcd
@@ -167,7 +167,7 @@ def select_phases(
     ['Si diamond']
     """
     given = {"elements": elements, "space_group": space_group, "name": name}
-    ask = {
+    ask: dict[str, Callable[[Any], Iterable[str]]] = {
         "elements": _names_of_elements,
         "space_group": _names_of_space_groups,
         "name": _names_with,

@@ -14,15 +14,13 @@ integrated over L in the Laplace approximation.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.phases.distortion import DistortionPrior
 from hyperspy_t2t.phases.evidence import SpotModel
 from hyperspy_t2t.phases.proposals import propose
 from hyperspy_t2t.phases.refinement import refine
 from hyperspy_t2t.phases.zone_patterns import ZonePatterns
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +51,8 @@ class ZoneMatch:
     zone: int
     inverse: Array
     rotation: float
-    node: npt.NDArray[np.int64]
-    matched: npt.NDArray[np.bool_]
+    node: Ints
+    matched: Bools
     evidence: float
     covariance: Array
     seen: float

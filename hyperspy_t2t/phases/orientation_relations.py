@@ -15,14 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
-from hyperspy_t2t.phases.indices import (
-    Index,
-    Indices,
-    nicest,
-    primitive_indices,
-    triple,
-)
+from hyperspy_t2t.phases.indices import Index, nicest, primitive_indices, triple
 from hyperspy_t2t.phases.quaternions import (
     angle_degrees,
     conjugate,
@@ -38,7 +33,6 @@ from hyperspy_t2t.phases.relation_catalogue import (
     same_phase,
 )
 
-Array = npt.NDArray[np.float64]
 CHANCE_LIMIT = 0.015
 """A name needs at most this chance to fit a random pair as well."""
 _LISTED = 6
@@ -323,8 +317,8 @@ def _parallel(
 
 
 def _simplest_first(
-    first: Indices, second: Indices, leading: Index | None, cosine: Array
-) -> npt.NDArray[np.intp]:
+    first: Ints, second: Ints, leading: Index | None, cosine: Array
+) -> Ints:
     """Order of pairs of indices (n, 3): small, few negative, then well parallel."""
     simple = np.abs(first).sum(axis=1) + np.abs(second).sum(axis=1)
     others = np.ones(len(first), bool)

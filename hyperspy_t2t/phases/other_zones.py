@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.frames import BEAM
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.in_plane import Oriented
@@ -23,8 +23,6 @@ from hyperspy_t2t.phases.reflections import (
 from hyperspy_t2t.phases.simulation import predicted_g
 from hyperspy_t2t.phases.undetermined import alike_orientations
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 VISIBLE = 0.2
 """Amplitude of a spot, relative to the strongest, that an image surely shows."""
 ABSENT = 0.02
@@ -47,7 +45,7 @@ class Pattern(NamedTuple):
     ``tilt`` is the sine of the angle of g to the image plane, (n,).
     """
 
-    hkl: Indices
+    hkl: Ints
     g: Array
     amplitude: Array
     tilt: Array
@@ -68,9 +66,9 @@ class ZoneDifference:
         a zone the strongest of those too weak to count, None if there is none.
     """
 
-    zone_axis: Indices | None
+    zone_axis: Ints | None
     tilt: float
-    hkl: Indices | None
+    hkl: Ints | None
     of_first: bool = True
 
 
@@ -101,7 +99,7 @@ def separating_zone(
     only if it tells `one` from all of them.
     """
     alike = alike_orientations(other.crystal, other.zone_axis, other.matrix)
-    weak: tuple[float, Indices | None, bool] = (0.0, None, True)
+    weak: tuple[float, Ints | None, bool] = (0.0, None, True)
     for axis, tilt, back in _zones_by_tilt(one, max_index):
         seen = _pattern(one, back @ one.matrix, min_d_nm)
         views = [_pattern(other, back @ matrix, min_d_nm) for matrix in alike]
@@ -121,7 +119,7 @@ def present_pattern(solution: Imaged, *, min_d_nm: float = 0.1) -> Pattern:
     return _pattern(solution, np.asarray(solution.matrix), min_d_nm)
 
 
-def partners(one: Pattern, other: Pattern) -> npt.NDArray[np.intp]:
+def partners(one: Pattern, other: Pattern) -> Ints:
     """Number of the spot of `other` at each spot of `one`, −1 without; shape (n,)."""
     ratio = 1.0
     for limit in (_SAME, _APART):
@@ -135,14 +133,14 @@ def partners(one: Pattern, other: Pattern) -> npt.NDArray[np.intp]:
     return np.where(found, nearest, -1)
 
 
-def all_zone_axes(phase: CrystalPhase, max_index: int) -> Indices:
+def all_zone_axes(phase: CrystalPhase, max_index: int) -> Ints:
     """All members of the zone-axis families up to an index, shape (n, 3)."""
     families = zone_axes(phase, max_index=max_index)
     members = np.einsum("oij,nj->noi", laue_operations(phase), families)
     return np.unique(members.reshape(-1, 3), axis=0)
 
 
-def _zones_by_tilt(one: Imaged, max_index: int) -> list[tuple[Indices, float, Array]]:
+def _zones_by_tilt(one: Imaged, max_index: int) -> list[tuple[Ints, float, Array]]:
     """Zones, tilts in degrees and the rotations that bring them to the beam."""
     axes = all_zone_axes(one.crystal, max_index)
     directions = axes @ one.crystal.lattice @ np.asarray(one.matrix).T
@@ -186,9 +184,9 @@ def _is_plane(pattern: Pattern, min_d_nm: float) -> bool:
 
 def _lone(
     one: Pattern, other: Pattern, visible: float, absent: float, min_d_nm: float
-) -> tuple[float, Indices | None, bool]:
+) -> tuple[float, Ints | None, bool]:
     """Amplitude and hkl of the strongest spot that only one has; 0, None without."""
-    best: tuple[float, Indices | None, bool] = (0.0, None, True)
+    best: tuple[float, Ints | None, bool] = (0.0, None, True)
     for a, b, of_first in ((one, other, True), (other, one, False)):
         shown = Pattern(*(x[b.amplitude >= absent] for x in b))
         if not len(a.g):

@@ -17,12 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.phases.distortion import STRAIN, DistortionPrior, strained
 
-Array = npt.NDArray[np.float64]
 _LEAST = 1e-12
 SAME = 0.003
 """Distortions closer than this are one."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-Array = npt.NDArray[np.float64]
+from hyperspy_t2t.array_types import Array
 
 
 def multiply(left: Array, right: Array) -> Array:

@@ -71,7 +71,7 @@ def refine(
         return (False, inverse, rotation, node, matched, -np.inf, np.eye(3), 0.0, 0.0)
     expected = np.empty((len(p), 2))
     project(current, p, scalars[1], own, expected)
-    intensity, seen = _best_contrast(log_power, explained, row, own, power, expected,
+    intensity, seen = best_contrast(log_power, explained, row, own, power, expected,
                                      scalars[0])  # fmt: skip
     absent = absent_nodes(current, basis, expected, scalars[2])
     place = -np.inf
@@ -98,7 +98,7 @@ def refine(
 
 
 @numba.njit(cache=True, nogil=True)
-def _best_contrast(log_power, explained, row, own, power, expected, falloff):
+def best_contrast(log_power, explained, row, own, power, expected, falloff):
     """ln of the mean over both kinds of contrast; share seen by the better one."""
     one = intensity_evidence(log_power, explained, row, own, power[:, 0], expected,
                              falloff, True)  # fmt: skip

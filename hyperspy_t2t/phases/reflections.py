@@ -14,13 +14,12 @@ from typing import Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints
 from hyperspy_t2t.phases.content import PhaseContent
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.indices import primitive_indices
 from hyperspy_t2t.phases.symmetry import symmetry
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 Scattering = Literal["lobato", "xtables"]
 MIN_D = 0.06
 """Shortest period in nm of the spots and reflections that take part in indexing."""
@@ -28,6 +27,8 @@ ABSENT = 1e-6
 """A reflection below this share of the strongest |F|² is absent."""
 _BLOCK = 2**21
 _MOST = 2_000_000
+_HIGHEST = 12
+"""Index of zone axes: the directions to try grow with its cube."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +51,10 @@ class ReflectionTable:
         \\|F\\|² relative to the strongest reflection of the phase, shape (n,).
     """
 
-    hkl: Indices
+    hkl: Ints
     g: Array
     d: Array
-    structure_factor: npt.NDArray[np.complex128]
+    structure_factor: ComplexArray
     intensity: Array
 
     def __len__(self) -> int:
@@ -114,7 +115,7 @@ def reflection_table(
 
 def structure_factors(
     phase: CrystalPhase, hkl: npt.ArrayLike, *, scattering: Scattering = "lobato"
-) -> npt.NDArray[np.complex128]:
+) -> ComplexArray:
     """Kinematic electron structure factors F(hkl) = Σ_j f_j occ_j exp(−2πi hkl·x_j).
 
     Parameters
@@ -144,9 +145,7 @@ def structure_factors(
     return total.reshape(hkl.shape[:-1])
 
 
-def projected_structure_factor(
-    phase: CrystalPhase, hkl: npt.ArrayLike
-) -> npt.NDArray[np.complex128]:
+def projected_structure_factor(phase: CrystalPhase, hkl: npt.ArrayLike) -> ComplexArray:
     """Structure factors of the Z-contrast image, Σ_j Z_j^1.7 occ_j exp(−2πi hkl·x_j).
 
     Parameters
@@ -195,7 +194,7 @@ def zone_reflections(
     return table.select(table.hkl @ axis.astype(np.int64) == 0)
 
 
-def laue_operations(phase: CrystalPhase) -> Indices:
+def laue_operations(phase: CrystalPhase) -> Ints:
     """Operations of the Laue group as integer matrices on direct indices uvw.
 
     Returns
@@ -215,8 +214,8 @@ def laue_operations(phase: CrystalPhase) -> Indices:
 
 
 def zone_axes(
-    phase: CrystalPhase, *, max_index: int = 3, operations: Indices | None = None
-) -> Indices:
+    phase: CrystalPhase, *, max_index: int = 3, operations: Ints | None = None
+) -> Ints:
     """Zone axes of a phase, one for each family of the Laue group.
 
     Parameters
@@ -235,9 +234,9 @@ def zone_axes(
         vector to the longest; of each family the member with the fewest negative
         and then the largest indices.
     """
-    if max_index < 1:
+    if not 1 <= max_index <= _HIGHEST:
         raise ValueError(
-            f"Expected max_index of at least 1; got {max_index}. 3 is usual."
+            f"Expected max_index from 1 to {_HIGHEST}; got {max_index}. 3 is usual."
         )
     uvw = primitive_indices(max_index)
     if operations is None:
@@ -278,7 +277,7 @@ def _table(
     return table
 
 
-def _indices_within(phase: CrystalPhase, radius: float) -> Indices:
+def _indices_within(phase: CrystalPhase, radius: float) -> Ints:
     """All hkl but (000) with \\|g\\| ≤ radius in 1/nm, where \\|h\\| ≤ a·radius."""
     edges = np.array(phase.cell[:3]) / 10.0
     expected = 4.19 * radius**3 / np.linalg.det(phase.reciprocal_lattice)

@@ -8,14 +8,13 @@ from itertools import combinations_with_replacement, product
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.phases.content import PhaseContent
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.indices import (
     Index,
-    Indices,
     direction_text,
     nicest,
     plane_text,
@@ -27,7 +26,6 @@ from hyperspy_t2t.phases.reflections import laue_operations
 from hyperspy_t2t.phases.space_groups import space_group_symbol
 from hyperspy_t2t.phases.symmetry import cartesian_operations, symmetry
 
-Array = npt.NDArray[np.float64]
 MAX_SIGMA = 29
 _HEXAGONAL = "H"
 # Plane and direction of the one phase, then of the other, by kind of lattice.
@@ -52,8 +50,8 @@ class RelatedCrystal(NamedTuple):
 
     name: str
     lattice: Array
-    operations: Indices
-    rotations: Indices
+    operations: Ints
+    rotations: Ints
     turns: Array
     kind: str
     cubic: bool
@@ -244,10 +242,10 @@ def _twins(crystal: RelatedCrystal) -> Iterator[Relation]:
     edges = np.linalg.norm(crystal.lattice, axis=1)
     skew = np.abs(crystal.lattice @ crystal.lattice.T / np.outer(edges, edges))
     pseudo_cubic = edges.max() < 1.1 * edges.min() and np.triu(skew, 1).max() < 0.17
-    for uvw in np.eye(3, dtype=np.int64) if pseudo_cubic else ():
+    for axis in np.eye(3, dtype=np.int64) if pseudo_cubic else ():
         for degrees in (90, -90):
-            turn = about(uvw @ crystal.lattice, degrees)
-            name = f"90° about {crystal.direction_text(triple(uvw))}"
+            turn = about(axis @ crystal.lattice, degrees)
+            name = f"90° about {crystal.direction_text(triple(axis))}"
             entries.append((2, 2, Relation(name, turn)))
     yield from (entry[2] for entry in sorted(entries, key=lambda entry: entry[:2]))
 

@@ -5,6 +5,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.reflections import (
     MIN_D,
@@ -14,14 +15,13 @@ from hyperspy_t2t.phases.reflections import (
 )
 from hyperspy_t2t.phases.solution import PhaseSolution
 
-Array = npt.NDArray[np.floating]
 FAINT = 0.05
 """Share of the strongest amplitude of a zone from which reflections are drawn."""
 
 
 def simulated_spots(
     solution: PhaseSolution, observed: Array
-) -> tuple[npt.NDArray[np.int64], Array, Array]:
+) -> tuple[Ints, Array, Array]:
     """Where a solution expects spots, as far out as some were observed.
 
     Parameters
@@ -77,7 +77,7 @@ def nearest_reflection(
     zone_axis: npt.ArrayLike,
     orientation: Array,
     distortion: Array,
-) -> npt.NDArray[np.int64]:
+) -> Ints:
     """Indices of the zone's lattice points nearest to each g (n, 2), shape (n, 3)."""
     limit = 8
     index = np.arange(-limit, limit + 1)
@@ -95,7 +95,7 @@ def hkl_text(hkl: npt.ArrayLike) -> str:
     return f"${space.join(parts)}$"
 
 
-def _relative(structure_factor: npt.NDArray[np.complex128]) -> Array:
+def _relative(structure_factor: ComplexArray) -> Array:
     """Amplitudes relative to the strongest."""
     amplitude = np.abs(structure_factor)
     return amplitude / amplitude.max(initial=1e-12)

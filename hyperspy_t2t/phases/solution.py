@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
 
@@ -46,17 +46,17 @@ class PhaseSolution:
     """
 
     crystal: CrystalPhase
-    zone_axis: npt.NDArray[np.int64]
-    matrix: npt.NDArray[np.float64]
-    distortion: npt.NDArray[np.float64]
-    hkl: npt.NDArray[np.int64]
-    matched: npt.NDArray[np.bool_]
+    zone_axis: Ints
+    matrix: Array
+    distortion: Array
+    hkl: Ints
+    matched: Bools
     probability: float
     score: float
     share: float
     residual: float
-    residuals: npt.NDArray[np.float64]
-    covariance: npt.NDArray[np.float64]
+    residuals: Array
+    covariance: Array
 
     @property
     def phase(self) -> Any:

@@ -50,7 +50,7 @@ def space_group_number(group: int | str) -> int:
             f"symbol such as 'Fd-3m'; got {group!r} of type {type(group).__name__}. "
             "Give one of these, or a list of them."
         )
-    number = int(group) if whole else find_space_group(group)
+    number = int(group) if whole else find_space_group(str(group))
     if number is not None and 1 <= number <= 230:
         return number
     near = close_symbols(group) if isinstance(group, str) else []

@@ -7,12 +7,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 SYMMETRY_TOLERANCE = 0.01
 """Distance in ångström within which two positions are the same."""
 _WITHIN = {"symprec": SYMMETRY_TOLERANCE}
@@ -22,7 +20,7 @@ class Symmetry(NamedTuple):
     """What spglib found in a phase: space group number and point operations."""
 
     number: int
-    rotations: Indices
+    rotations: Ints
 
 
 def symmetry(phase: CrystalPhase) -> Symmetry:
@@ -47,12 +45,12 @@ def symmetry(phase: CrystalPhase) -> Symmetry:
     return Symmetry(int(found.number), rotations)
 
 
-def point_group(operations: Indices) -> str:
+def point_group(operations: Ints) -> str:
     """Hermann-Mauguin symbol of point operations on direct indices, (n, 3, 3)."""
     return str(_ask_spglib("get_pointgroup", operations)[0]).strip()
 
 
-def cartesian_operations(phase: CrystalPhase, operations: Indices) -> Array:
+def cartesian_operations(phase: CrystalPhase, operations: Ints) -> Array:
     """Point operations on direct indices as matrices on vectors, shape (n, 3, 3)."""
     columns = phase.lattice.T
     return columns @ operations @ np.linalg.inv(columns)
@@ -92,7 +90,7 @@ def in_conventional_cell(phase: CrystalPhase) -> CrystalPhase:
 
 def shared_sites(
     phase: CrystalPhase,
-) -> tuple[Indices, list[tuple[tuple[int, float], ...]], list[int]]:
+) -> tuple[Ints, list[tuple[tuple[int, float], ...]], list[int]]:
     """Group the sites by position: kind of each, (Z, share) of each kind, a site."""
     key = np.round(phase.fractional, 4) % 1.0
     _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
@@ -128,7 +126,7 @@ def fits_space_group(cell: tuple[float, ...], number: int) -> bool:
     return bool(right.all() and ab and bc)
 
 
-def _cell(phase: CrystalPhase) -> tuple[Array, Array, Indices]:
+def _cell(phase: CrystalPhase) -> tuple[Array, Array, Ints]:
     """Lattice, positions and kinds of sites, as spglib takes them."""
     kinds, _, first = shared_sites(phase)
     return phase.lattice, phase.fractional[first], kinds

@@ -9,6 +9,7 @@ or mirror of the image that leaves them in place need not be one of the crystal.
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.frames import zone_axis_frame
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.in_plane import in_plane_operations
@@ -20,8 +21,6 @@ from hyperspy_t2t.phases.reflections import (
 )
 from hyperspy_t2t.phases.symmetry import cartesian_operations, point_group, symmetry
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 _INVERSION = -np.eye(3, dtype=np.int64)
 
 
@@ -141,7 +140,7 @@ def same_spots(
     return bool(trace.max() >= 1 + 2 * np.cos(np.deg2rad(1.0)))
 
 
-def _half_turn(axis: Indices, group: str, two_fold: bool, looks_alike: bool) -> str:
+def _half_turn(axis: Ints, group: str, two_fold: bool, looks_alike: bool) -> str:
     if two_fold:
         return (
             "Half a turn about the beam: changes nothing, "
@@ -156,7 +155,7 @@ def _half_turn(axis: Indices, group: str, two_fold: bool, looks_alike: bool) -> 
 
 
 def _side(
-    axis: Indices,
+    axis: Ints,
     group: str,
     *,
     turned: bool,
@@ -188,7 +187,7 @@ def _side(
     )
 
 
-def _net_has_mirror(phase: CrystalPhase, axis: Indices) -> bool:
+def _net_has_mirror(phase: CrystalPhase, axis: Ints) -> bool:
     """Whether the places of the spots of a zone are their own mirror image.
 
     Of the two shortest vectors that span a plane net, with an acute angle: they are
@@ -213,9 +212,7 @@ def _net_has_mirror(phase: CrystalPhase, axis: Indices) -> bool:
     return bool(min(abs(gap) for gap in gaps) < 5e-3 * short)
 
 
-def _in_plane_polarity(
-    phase: CrystalPhase, axis: Indices, group: str, kept: Indices
-) -> str:
+def _in_plane_polarity(phase: CrystalPhase, axis: Ints, group: str, kept: Ints) -> str:
     direction = _polar_direction(phase, axis, kept)
     which = "polar directions in the image plane"
     if direction is not None:
@@ -227,9 +224,7 @@ def _in_plane_polarity(
     )
 
 
-def _polar_direction(
-    phase: CrystalPhase, axis: Indices, kept: Indices
-) -> Indices | None:
+def _polar_direction(phase: CrystalPhase, axis: Ints, kept: Ints) -> Ints | None:
     """Shortest lattice direction across the axis that no operation reverses."""
     uvw = primitive_indices(2)
     vectors = uvw @ phase.lattice

@@ -4,7 +4,6 @@
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from hyperspy_t2t.phases.evidence import (
     ERROR_PRIOR,
@@ -18,7 +17,6 @@ from hyperspy_t2t.phases.evidence import (
     softplus,
 )
 
-Array = npt.NDArray[np.float64]
 STRONGEST = 9
 """Spots whose pairs propose lattices."""
 MOST_NODES = 400

@@ -15,6 +15,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.phases.content import PhaseContent
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.reflections import (
@@ -24,8 +25,6 @@ from hyperspy_t2t.phases.reflections import (
     zone_axes,
 )
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 FAINT = 2e-5
 """Reflections below this share of the power of the zone's strongest are left out."""
 REACHES = (5.0, 7.0, 9.0, 12.0, 16.0, 20.0)
@@ -66,23 +65,23 @@ class ZonePatterns:
         gives the row of a node or its Friedel partner, −1 for none.
     """
 
-    axis: Indices
+    axis: Ints
     frame: Array
     basis: Array
-    hkl_basis: Indices
+    hkl_basis: Ints
     prior: Array
-    start: Indices
-    node: Indices
+    start: Ints
+    node: Ints
     p: Array
     power: Array
-    half: Indices
-    lookup: npt.NDArray[np.int32]
-    lookup_start: Indices
+    half: Ints
+    lookup: Ints
+    lookup_start: Ints
 
     def __len__(self) -> int:
         return len(self.axis)
 
-    def hkl(self, zone: int, nodes: npt.ArrayLike) -> Indices:
+    def hkl(self, zone: int, nodes: npt.ArrayLike) -> Ints:
         """Indices of nodes (..., 2) of a zone."""
         return np.asarray(nodes) @ self.hkl_basis[zone]
 
@@ -138,9 +137,9 @@ def _patterns(content: PhaseContent, max_index: int, reach: float) -> ZonePatter
 
 def _assembled(
     phase: CrystalPhase,
-    axes: Indices,
+    axes: Ints,
     frame: Array,
-    hkl_basis: Indices,
+    hkl_basis: Ints,
     found: Sequence[npt.NDArray],
 ) -> ZonePatterns:
     """The zones with reflections in two directions, with tables of their nodes."""
@@ -160,15 +159,13 @@ def _assembled(
         axes, frame, basis, hkl_basis, prior / max(prior.sum(), 1e-300), start,
         node, p, power, half, lookup, lookup_start,
     )  # fmt: skip
-    arrays = tuple(np.ascontiguousarray(array) for array in arrays)
-    for array in arrays:
+    stored = [np.ascontiguousarray(array) for array in arrays]
+    for array in stored:
         array.flags.writeable = False
-    return ZonePatterns(*arrays)
+    return ZonePatterns(*stored)
 
 
-def _in_two_directions(
-    zone: Indices, node: Indices, zones: int
-) -> npt.NDArray[np.bool_]:
+def _in_two_directions(zone: Ints, node: Ints, zones: int) -> Bools:
     """Whether the reflections of each zone span its plane."""
     first = np.full(zones, -1)
     first[zone[::-1]] = np.arange(len(zone))[::-1]
@@ -177,9 +174,7 @@ def _in_two_directions(
     return np.bincount(zone, spans, zones) > 0
 
 
-def _lookup(
-    node: Indices, start: Indices, half: Indices
-) -> tuple[npt.NDArray[np.int32], Indices]:
+def _lookup(node: Ints, start: Ints, half: Ints) -> tuple[Ints, Ints]:
     """Tables from nodes to rows, and where that of each zone begins."""
     sizes = (2 * half + 1).prod(axis=1)
     begin = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -191,7 +186,7 @@ def _lookup(
     return table, begin
 
 
-def _with_other_sides(axes: Indices, operations: Indices) -> Indices:
+def _with_other_sides(axes: Ints, operations: Ints) -> Ints:
     """The axes, each followed by its opposite unless the zone has a mirror line.
 
     An operation that keeps the axis mirrors the plane if it is improper, one that
@@ -205,7 +200,7 @@ def _with_other_sides(axes: Indices, operations: Indices) -> Indices:
     return both[np.stack([np.ones(len(axes), bool), ~mirrored], axis=1).ravel()]
 
 
-def _frames(phase: CrystalPhase, axes: Indices, hkl_basis: Indices) -> Array:
+def _frames(phase: CrystalPhase, axes: Ints, hkl_basis: Ints) -> Array:
     """Right-handed frames with the beam along z and the first basis vector along x."""
     z = -(axes @ phase.lattice)
     x = hkl_basis[:, 0] @ phase.reciprocal_lattice
@@ -214,7 +209,7 @@ def _frames(phase: CrystalPhase, axes: Indices, hkl_basis: Indices) -> Array:
     return np.stack([x, np.cross(z, x), z], axis=1)
 
 
-def _orthogonal_lattice(axis: Indices) -> Indices:
+def _orthogonal_lattice(axis: Ints) -> Ints:
     """Two vectors that generate all integers hkl with hkl · axis = 0."""
     u, v, w = (int(value) for value in axis)
     if v == 0 and w == 0:

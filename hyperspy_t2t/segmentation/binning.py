@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, pair
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
 _SAMPLED = 64
 """Rows and columns looked at to know the range of grey levels."""
 _STRIP = 32_000_000
 """Pixels of an image in memory at once."""
 
 
-def binned(image: Any, factor: int) -> npt.NDArray[np.float32]:
+def binned(image: Any, factor: int) -> Array:
     """Means over blocks of `factor` × `factor` pixels; NaN where most have no value.
 
     What is left over at the end of rows and columns is not used.
@@ -71,16 +71,16 @@ def _block_sums(strip: npt.NDArray, factor: int, kind: type) -> npt.NDArray:
 
 def binned_grid(grid: ImageGrid, factor: int) -> ImageGrid:
     """The pixels of an image binned by a factor, in nm."""
-    shape = tuple(size // factor for size in grid.shape)
-    size = tuple(step * factor for step in grid.pixel_size)
-    origin = tuple(
+    shape = pair(size // factor for size in grid.shape)
+    size = pair(step * factor for step in grid.pixel_size)
+    origin = pair(
         start + step * (factor - 1) / 2
         for start, step in zip(grid.origin, grid.pixel_size, strict=True)
     )
     return ImageGrid(shape, size, origin)
 
 
-def filled(values: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+def filled(values: Array) -> tuple[Array, Bools]:
     """Values with NaN replaced by the nearest other one, and where there were none."""
     missing = ~np.isfinite(values)
     if not missing.any():

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from hyperspy_t2t.array_types import Bools, Ints
+
 OUTSIDE = -1
 """Label of what lies beyond the image."""
 EAST, SOUTH, WEST, NORTH = range(4)
@@ -55,7 +55,7 @@ class Borders:
 
 
 def block_edges(
-    labels: npt.NDArray[np.integer],
+    labels: Ints,
     start: tuple[int, int],
     size: tuple[int, int],
     shape: tuple[int, int],
@@ -135,7 +135,7 @@ def _ends(table: Ints, stride: int) -> Ints:
 
 @numba.njit(cache=True)
 def _walk(
-    ends: Ints, direction: Ints, leaving: Ints, is_node: npt.NDArray[np.bool_]
+    ends: Ints, direction: Ints, leaving: Ints, is_node: Bools
 ) -> tuple[Ints, Ints, Ints]:
     """Number and direction of the edges along each arc, and where arcs start."""
     count = direction.size
@@ -172,7 +172,7 @@ def _assembled(
     table: Ints,
     ends: Ints,
     at: Ints,
-    is_node: npt.NDArray[np.bool_],
+    is_node: Bools,
     walk: tuple[Ints, Ints, Ints],
     shape: tuple[int, int],
 ) -> Borders:

@@ -3,14 +3,11 @@
 """Regions within closed contours: edges whose gaps are bridged."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.segmentation.binning import filled
 from hyperspy_t2t.segmentation.edges import find_edges
 from hyperspy_t2t.segmentation.patches import Border, Joining, Patches, find_patches
-
-Array = npt.NDArray[np.floating]
-Index = npt.NDArray[np.intp]
 
 COVERED = 0.5
 """Share of a border that edges cover if it is a contour."""
@@ -20,9 +17,7 @@ SLIT = 0.25
 """Half that width over the inner radius of the regions it may keep apart."""
 
 
-def canny_regions(
-    mean: Array, *, noise: float | None = None, smallest: float
-) -> npt.NDArray[np.int32]:
+def canny_regions(mean: Array, *, noise: float | None = None, smallest: float) -> Ints:
     """Regions of an image that edges separate.
 
     Edges are found at the finest scale that shows them (:func:`find_edges`), gaps
@@ -59,7 +54,7 @@ def canny_regions(
     return (joining.groups()[patches.labels] + 1).astype(np.int32)
 
 
-def contoured(patches: Patches, noise: float) -> Index:
+def contoured(patches: Patches, noise: float) -> Ints:
     """Group of each patch such that contours separate the groups."""
     joining = Joining(patches)
     join_uncovered(joining, noise)

@@ -3,12 +3,11 @@
 """Grey levels that change slowly within one lattice make no border."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Ints, Labels
 from hyperspy_t2t.segmentation.merging import borders
 from hyperspy_t2t.segmentation.steps import StepTest, level_sums
 
-Labels = npt.NDArray[np.integer]
 _SOFT = 4.0
 """Soft step over what is enough elsewhere that parts one lattice."""
 
@@ -42,7 +41,7 @@ def without_faint_steps(
     return _joined(parts, first, second), _joined(labels, region[first], region[second])
 
 
-def most_frequent(parts: Labels, values: Labels) -> npt.NDArray[np.intp]:
+def most_frequent(parts: Labels, values: Labels) -> Ints:
     """Value that most pixels of each part have."""
     count = int(values.max()) + 1
     pair = parts.astype(np.int64) * count + values
@@ -50,9 +49,7 @@ def most_frequent(parts: Labels, values: Labels) -> npt.NDArray[np.intp]:
     return table.reshape(-1, count).argmax(axis=1)
 
 
-def _joined(
-    labels: Labels, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
-) -> Labels:
+def _joined(labels: Labels, first: Ints, second: Ints) -> Labels:
     """Labels 1 … n after pairs of them became one; 0 stays."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -3,14 +3,11 @@
 """How certain the region of each pixel is."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Labels, pair
 from hyperspy_t2t.segmentation.lattices import SEEN
 from hyperspy_t2t.segmentation.merging import Borders, borders
 from hyperspy_t2t.segmentation.steps import StepTest, level_sums
-
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.integer]
 
 
 def border_strengths(
@@ -41,7 +38,7 @@ def border_strengths(
     sums = level_sums(labels, test.smooth.value, np.ones(labels.shape), test.smooth)
     result = np.maximum(test.sharp(found, sums), test.soft(found, sums))
     if strength is not None:
-        reach = tuple(
+        reach = pair(
             np.concatenate([_difference(one, axis) for one in strength])
             for axis in (1, 0)
         )
@@ -108,7 +105,7 @@ def _joined(labels: Labels, found: Borders, pair: set[int]) -> tuple[Labels, Bor
 
 def confidence_map(
     labels: Labels, found: Borders, strength: Array, sigma: float
-) -> npt.NDArray[np.float32]:
+) -> Array:
     """Certainty between 0 and 1 that each pixel belongs to its region.
 
     A border that exceeds what it needs s times exists with the certainty

@@ -5,8 +5,8 @@
 from typing import NoReturn
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.borders import Borders, block_edges, borders
 from hyperspy_t2t.segmentation.rings import ring_points, rings
@@ -18,8 +18,6 @@ from hyperspy_t2t.segmentation.simplification import (
 )
 from hyperspy_t2t.segmentation.smoothing import smooth as smoothed
 
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Polygon = tuple[Array, list[Array]]
 _TOLERANCE = 0.1
 """Default tolerance of smoothed outlines, in pixels."""
@@ -66,8 +64,8 @@ class Contours(dict[int, list[Array]]):
             [1 + len(holes) for _, holes in parts],
             [len(region) for region in regions],
         )
-        offsets = tuple(np.cumsum([0, *size], dtype=np.int64) for size in sizes)
-        return np.concatenate([np.empty((0, 2)), *found]), offsets
+        rings, shapes, ends = (np.cumsum([0, *size], dtype=np.int64) for size in sizes)
+        return np.concatenate([np.empty((0, 2)), *found]), (rings, shapes, ends)
 
 
 def signed_area(polygon: Array) -> float:
@@ -87,7 +85,7 @@ def _parts(outlines: list[Array]) -> list[Polygon]:
 
 
 def region_contours(
-    labels: npt.NDArray[np.integer],
+    labels: Ints,
     grid: ImageGrid,
     *,
     tolerance: float | None = None,

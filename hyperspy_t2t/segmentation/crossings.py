@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from hyperspy_t2t.array_types import Array, Ints
+
 _ANGLE = 1e-9
 """Angle in radians below which two segments are parallel."""
 _GAP, _SLACK = 1e-9, 1e-6

@@ -13,14 +13,12 @@ https://doi.org/10.1016/S0304-3991(98)00035-7.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, ComplexArray, Ints, Labels
 from hyperspy_t2t.segmentation.fringes import FringeMaps
 from hyperspy_t2t.segmentation.gaussian import gaussian
 from hyperspy_t2t.segmentation.merging import Borders, Strength, borders, merged
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.intp]
 _STEP = 0.015
 """Smallest step that divides a lattice: 1.5 % of strain or 0.9° of rotation."""
 _MOST = 8
@@ -36,7 +34,7 @@ def distorted_parts(
     fine: FringeMaps,
     frequencies: Array,
     noise: Array,
-    where: npt.NDArray[np.bool_],
+    where: Bools,
     *,
     related: float,
 ) -> Array:
@@ -89,7 +87,7 @@ def distorted_parts(
     return _shares(likeness, labels[place], reach)
 
 
-def _usual_step(across: tuple[Array, Array], where: npt.NDArray[np.bool_]) -> float:
+def _usual_step(across: tuple[Array, Array], where: Bools) -> float:
     """Median step inside the lattice: what bending and scan distortion make of it."""
     sides = where[:, 1:] & where[:, :-1], where[1:] & where[:-1]
     steps = [
@@ -110,7 +108,7 @@ class Fringes(NamedTuple):
     amplitude: Array
     """Half the amplitude in grey levels, shape (fringes, ny, nx)."""
 
-    def mean(self, where: npt.NDArray[np.bool_]) -> Array:
+    def mean(self, where: Bools) -> Array:
         """Frequencies in some samples, weighted with the power, (fringes, 2)."""
         weight = self.amplitude[:, where] ** 2
         total = (self.local[:, :, where] * weight[:, None]).sum(axis=2)
@@ -156,9 +154,7 @@ def local_frequencies(
     return Fringes(member, np.array(local), np.array(amplitude))
 
 
-def distortion(
-    fringes: Fringes, noise: Array, where: npt.NDArray[np.bool_]
-) -> tuple[Array, Array]:
+def distortion(fringes: Fringes, noise: Array, where: Bools) -> tuple[Array, Array]:
     """Matrix M with f' − f = M f of local frequencies f', and its standard deviation.
 
     The frequencies f are those where the lattice is the strongest.
@@ -214,7 +210,7 @@ def _fringes_apart(frequencies: Array, related: float) -> list[int]:
     return chosen
 
 
-def phase_turn(wave: npt.NDArray[np.complex64], axis: int) -> npt.NDArray[np.complex64]:
+def phase_turn(wave: ComplexArray, axis: int) -> ComplexArray:
     """Power times the phase factor from one sample to the next, the mean of both."""
     wave = np.moveaxis(wave, axis, -1)
     turn = wave[..., 1:] * wave[..., :-1].conj()
@@ -223,7 +219,7 @@ def phase_turn(wave: npt.NDArray[np.complex64], axis: int) -> npt.NDArray[np.com
     return np.moveaxis(both, -1, axis)
 
 
-def continued(values: Array, where: npt.NDArray[np.bool_]) -> Array:
+def continued(values: Array, where: Bools) -> Array:
     """Values elsewhere replaced by the nearest ones."""
     from scipy.ndimage import distance_transform_edt
 
@@ -231,9 +227,7 @@ def continued(values: Array, where: npt.NDArray[np.bool_]) -> Array:
     return values[:, index[0], index[1]]
 
 
-def _between_steps(
-    matrix: Array, spread: Array, where: npt.NDArray[np.bool_], sigma: float
-) -> Labels:
+def _between_steps(matrix: Array, spread: Array, where: Bools, sigma: float) -> Labels:
     """Labels 1 … n of the parts between steps, everywhere; σ in samples."""
     from skimage.segmentation import watershed
 
@@ -287,7 +281,7 @@ def _steps(matrix: Array, sigma: float) -> Array:
 def _joined(
     labels: Labels,
     across: tuple[Array, Array],
-    where: npt.NDArray[np.bool_],
+    where: Bools,
     spread: Array,
     strength: Strength,
 ) -> Labels:
@@ -300,9 +294,7 @@ def _joined(
     return np.unique(new, return_inverse=True)[1].reshape(labels.shape) + 1
 
 
-def _without_thin(
-    labels: Labels, where: npt.NDArray[np.bool_], thinnest: float
-) -> Labels:
+def _without_thin(labels: Labels, where: Bools, thinnest: float) -> Labels:
     """Parts nowhere as deep as `thinnest` given to the nearest others."""
     from scipy.ndimage import distance_transform_edt
 
@@ -314,9 +306,7 @@ def _without_thin(
     return continued(labels[None], kept)[0] if kept.any() else labels
 
 
-def _core(
-    part: npt.NDArray[np.bool_], where: npt.NDArray[np.bool_], sigma: float
-) -> npt.NDArray[np.bool_]:
+def _core(part: Bools, where: Bools, sigma: float) -> Bools:
     """Samples of a part away from its outline, those furthest if all are near."""
     from scipy.ndimage import distance_transform_edt
 
@@ -328,8 +318,8 @@ def _likeness(
     fine: FringeMaps,
     frequencies: Array,
     fringes: Fringes,
-    core: npt.NDArray[np.bool_],
-    place: tuple[npt.NDArray[np.intp], ...],
+    core: Bools,
+    place: tuple[Ints, ...],
     sigma: float,
 ) -> Array:
     """How well the fringes of a part, continued from its inside, are those found.

@@ -19,9 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Index = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
+from hyperspy_t2t.array_types import Array, Ints, Mask
 
 FALSE_ALARMS = 0.01
 """Crests of noise expected above the high threshold, per image and scale."""
@@ -59,7 +57,7 @@ class Edges(NamedTuple):
 class _Crests(NamedTuple):
     """Pixels in which the slope is largest along its own direction."""
 
-    pixel: Index
+    pixel: Ints
     """Rows and columns, shape (2, n)."""
     uphill: Array
     """Unit vectors (rows, columns), shape (2, n)."""
@@ -87,7 +85,8 @@ def find_edges(image: Array, *, noise: float = 0.0) -> Edges:
     if min(image.shape) < _SMALLEST:
         return edges
     smooth = _with_some_noise(image)
-    scale, done, factor, sigma, local = 1, 0.0, 1, np.inf, np.inf
+    scale, done, factor, sigma = 1, 0.0, 1, np.inf
+    local = np.array(np.inf)
     while scale == 1 or scale <= min(image.shape) / 16:
         previous = smooth
         width = np.sqrt(scale**2 - done**2) / factor
@@ -251,7 +250,7 @@ def _crests(
 
 def _steepest(
     gradient: Sequence[Array], weakest: float, pitch: int
-) -> tuple[Index, Array]:
+) -> tuple[Ints, Array]:
     """Pixels steeper than `weakest` and than both neighbours in their direction.
 
     Pixels and slopes (rows, columns), shape (2, n). The direction is one of four,
@@ -346,7 +345,7 @@ def _unevenness(residual: Array, shape: tuple[int, ...]) -> Array:
     return np.maximum(local / max(np.median(size), np.finfo(np.float32).tiny), 1)
 
 
-def _in_blocks(blocks: Array, pixel: Index, shape: tuple[int, ...]) -> Array:
+def _in_blocks(blocks: Array, pixel: Ints, shape: tuple[int, ...]) -> Array:
     """Values of blocks that span an image, interpolated at pixels of it."""
     blocks = np.pad(blocks, 1, mode="edge")
     count, size = (np.reshape(n, (2, 1)) for n in (blocks.shape, shape))

@@ -4,9 +4,9 @@
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from hyperspy_t2t.array_types import Array
+
 REACH = 0.49
 """How far a point may move, in multiples of its way."""
 BENDING = 150.0

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Bools, Ints, Labels
 
 
 def basins(relief: Array) -> Labels:
@@ -26,9 +25,7 @@ def basins(relief: Array) -> Labels:
     )
 
 
-def flooded(
-    relief: Array, labels: Labels, mask: npt.NDArray[np.bool_] | None = None
-) -> Labels:
+def flooded(relief: Array, labels: Labels, mask: Bools | None = None) -> Labels:
     """Labels that have spread uphill over the pixels with 0.
 
     Parameters
@@ -58,7 +55,7 @@ def flooded(
 def _flood(
     height: npt.NDArray[np.uint32],
     labels: Labels,
-    mask: npt.NDArray[np.bool_],
+    mask: Bools,
     width: int,
 ) -> None:
     """Spread labels in place; images by rows of a width."""
@@ -88,9 +85,7 @@ def _flood(
 
 
 @njit(cache=True, nogil=True)
-def _shore(
-    labels: Labels, mask: npt.NDArray[np.bool_], width: int
-) -> npt.NDArray[np.int64]:
+def _shore(labels: Labels, mask: Bools, width: int) -> Ints:
     """Labelled pixels with a neighbour to spread to."""
     result = np.empty(len(labels), np.int64)
     count = 0

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Bools, pair
+
 _OUTERMOST = (0, -1, (slice(None), 0), (slice(None), -1))
 """First and last row and column."""
 _WIDEST = 1 / 8
@@ -21,10 +23,10 @@ class _Lines(NamedTuple):
     low: npt.NDArray
     high: npt.NDArray
 
-    def constant(self) -> npt.NDArray[np.bool_]:
+    def constant(self) -> Bools:
         return self.high <= self.low
 
-    def empty(self) -> npt.NDArray[np.bool_]:
+    def empty(self) -> Bools:
         return self.high < self.low
 
 
@@ -47,7 +49,7 @@ def valid_frame(image: Any) -> tuple[slice, slice]:
     ValueError
         No pixel is finite.
     """
-    whole = tuple(slice(0, size) for size in image.shape)
+    whole = pair(slice(0, size) for size in image.shape)
     edges = _read(*(image[cut] for cut in _OUTERMOST))
     if all(_varies(line) for line in edges):
         return whole
@@ -57,16 +59,16 @@ def valid_frame(image: Any) -> tuple[slice, slice]:
             "Expected an image with grey levels, got no finite value in any of its "
             f"{image.shape[0]} × {image.shape[1]} pixels."
         )
-    frame = tuple(_inner(lines.empty()) for lines in (rows, columns))
+    frame = pair(_inner(lines.empty()) for lines in (rows, columns))
     values = [line[np.isfinite(line)] for line in edges]
     values = [line[0] for line in values if line.size and line.min() == line.max()]
     for value in np.unique(values):
-        cut = tuple(
+        cut = pair(
             _inner(lines.empty() | (lines.constant() & (lines.low == value)))
             for lines in (rows, columns)
         )
         if _is_frame(image, cut, value):
-            frame = tuple(
+            frame = pair(
                 slice(max(a.start, b.start), min(a.stop, b.stop))
                 for a, b in zip(frame, cut, strict=True)
             )
@@ -123,7 +125,7 @@ def _varies(line: npt.NDArray) -> bool:
     return bool(line.size and line.min() < line.max())
 
 
-def _inner(outer: npt.NDArray[np.bool_]) -> slice:
+def _inner(outer: Bools) -> slice:
     """Range of lines between those at both ends that are `outer`."""
     kept = np.flatnonzero(~outer)
     return slice(int(kept[0]), int(kept[-1]) + 1) if len(kept) else slice(0, 0)

@@ -16,9 +16,9 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints
+
 _BLOCK = 2560
 """Largest side in pixels of what is transformed at once, without its margins."""
 _REACH = 4.0
@@ -28,7 +28,7 @@ _REACH = 4.0
 class _Spectrum(NamedTuple):
     """Half of a block's spectrum, as `rfft2` gives it, and the block's shape."""
 
-    values: npt.NDArray[np.complex64]
+    values: ComplexArray
     shape: tuple[int, int]
 
 
@@ -38,7 +38,7 @@ class FringeMaps(NamedTuple):
     pitch: int
     sigma: float
     """Standard deviation in pixels of the Gaussian they are seen through."""
-    wave: npt.NDArray[np.complex64]
+    wave: ComplexArray
     """Half the amplitude in grey levels, and phase, shape (frequencies, ny, nx)."""
 
 
@@ -89,7 +89,7 @@ def _fill(
     frequencies: Array,
     padded: _Spectrum,
     weight: _Spectrum,
-    origin: npt.NDArray[np.intp],
+    origin: Ints,
     margin: int,
     part: tuple[slice, slice],
 ) -> None:
@@ -103,7 +103,7 @@ def _fill(
     cover = np.maximum(np.abs(next(still))[inner], np.float32(1e-3))
     waves = _windowed(padded, frequencies, found.sigma, step, origin)
     for index, wave in enumerate(waves):
-        found.wave[(index, *target)] = wave[inner] / cover
+        found.wave[index][target] = wave[inner] / cover
 
 
 def _smooth_number(largest: int) -> int:
@@ -172,7 +172,7 @@ def _padded(
     )
 
 
-def _rectangle(sides: list[int], place: list[slice]) -> npt.NDArray[np.complex64]:
+def _rectangle(sides: list[int], place: list[slice]) -> ComplexArray:
     """Spectrum, as of `rfft2`, of 1 in a rectangle and 0 around it: a product."""
     from scipy.fft import fft, rfft
 
@@ -186,8 +186,8 @@ def _windowed(
     frequencies: Array,
     sigma: float,
     pitch: int,
-    origin: npt.NDArray[np.intp],
-) -> Iterator[npt.NDArray[np.complex64]]:
+    origin: Ints,
+) -> Iterator[ComplexArray]:
     """Local wave on every `pitch`-th pixel, one frequency after the other.
 
     Its phase is that of exp(2πi f·r) at pixels counted from the image's first one,
@@ -223,9 +223,7 @@ def _gaussian(frequency: Array, sigma: float) -> Array:
     return np.exp(-2 * (np.pi * sigma * frequency) ** 2)
 
 
-def _gathered(
-    block: _Spectrum, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
-) -> npt.NDArray[np.complex64]:
+def _gathered(block: _Spectrum, rows: Ints, columns: Ints) -> ComplexArray:
     """Values of a full spectrum at rows × columns, of which `rfft2` keeps half."""
     spectrum, shape = block.values, block.shape
     rows, columns = rows % shape[0], columns % shape[1]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array
 
 
 def gaussian(image: npt.NDArray, sigma: float, *, truncate: float = 4.0) -> npt.NDArray:

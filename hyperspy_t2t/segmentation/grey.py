@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints, Labels
 from hyperspy_t2t.segmentation.flooding import basins, flooded
 from hyperspy_t2t.segmentation.illumination import common_illumination
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
@@ -31,8 +31,6 @@ from hyperspy_t2t.segmentation.steps import (
     merge_without_step,
 )
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.intp]
 _COST = 0.5
 """Smallest cost of a merger that stops it, per pixel of border, in noise units: above
 what a watershed of pure noise leaves."""
@@ -55,7 +53,7 @@ class GreyRegions:
     """Pieces that they were merged from, and what was known of the image then."""
     _view: "_View"
 
-    def with_textures(self, textures: npt.NDArray[np.integer]) -> "GreyRegions":
+    def with_textures(self, textures: Ints) -> "GreyRegions":
         """Regions found again, if pixels of one grey level differ in their noise.
 
         Parameters
@@ -107,7 +105,7 @@ def grey_regions(
 
 def _is_flat(smooth: Smoothed) -> bool:
     """Whether an image has no grey levels but one."""
-    return smooth.range <= 1e-9 * max(1.0, np.abs(smooth.value).max())
+    return smooth.range <= 1e-9 * np.abs(smooth.value).max()
 
 
 def _found(start: Labels, first: "_View") -> GreyRegions:
@@ -135,7 +133,7 @@ class _View:
     texture: float
     smallest: float
     faintest: float
-    textures: npt.NDArray[np.integer] | None = None
+    textures: Ints | None = None
 
     def noise(self, rest: Array) -> Noise:
         """Noise of what is left of the image as it was first smoothed."""
@@ -205,7 +203,7 @@ def _divided(start: Labels, view: _View) -> tuple[Labels, _View]:
     return _without_steps(start, view), view
 
 
-def _slope_noise(smooth: Smoothed, textures: npt.NDArray[np.integer]) -> Array:
+def _slope_noise(smooth: Smoothed, textures: Ints) -> Array:
     """Noise of each material from the slopes that edges do not reach, at each pixel."""
     slope = np.hypot(*np.gradient(smooth.value))
     usual = np.zeros(textures.max() + 1)
@@ -215,7 +213,7 @@ def _slope_noise(smooth: Smoothed, textures: npt.NDArray[np.integer]) -> Array:
     return (np.sqrt(2 / (-2 * np.log(0.8))) * smooth.sigma * usual)[textures]
 
 
-def _inside(labels: Labels, view: _View) -> npt.NDArray[np.bool_]:
+def _inside(labels: Labels, view: _View) -> Bools:
     """Pixels that no blurred border reaches."""
     from scipy.ndimage import maximum_filter
 
@@ -300,12 +298,12 @@ def without_thin(
     return flooded(slope, np.where(keep[labels], labels, 0))
 
 
-def numbered(labels: npt.NDArray[np.integer]) -> Labels:
+def numbered(labels: Ints) -> Labels:
     """Labels 1 … n in the order of the given ones, of which 0 is one."""
     return np.cumsum(np.bincount(labels.ravel()) > 0)[labels]
 
 
-def at_borders(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+def at_borders(labels: Ints) -> Bools:
     """Pixels with a neighbour of another label."""
     edge = np.zeros(labels.shape, bool)
     for axis in (0, 1):

@@ -11,12 +11,10 @@ jump; the polynomials follow from what varies inside them, by least squares.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Labels
 from hyperspy_t2t.segmentation.noise import Noise
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.integer]
 _SAMPLES = 20_000
 """Pixels used in the fit."""
 _FEWEST = 100
@@ -49,7 +47,7 @@ class Illumination(NamedTuple):
 def common_illumination(
     value: Array,
     labels: Labels,
-    inside: npt.NDArray[np.bool_],
+    inside: Bools,
     noise: Noise,
 ) -> Illumination | None:
     """The slow change that the regions of an image share.

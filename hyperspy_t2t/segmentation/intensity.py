@@ -3,16 +3,16 @@
 """Grey-level classes of an image, their number found from its histogram."""
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, Bools, Ints
+
 _BORDER = 4
 """Pixels on both sides of a threshold in which the border may settle."""
 
 
 def intensity_classes(
     mean: Array, *, contrast: float = 0.0, max_classes: int = 4
-) -> npt.NDArray[np.intp]:
+) -> Ints:
     """Class of each pixel by its grey level, 0 for the darkest.
 
     Multi-Otsu thresholds for two to `max_classes` classes; the largest number is
@@ -34,7 +34,7 @@ def intensity_classes(
     from skimage.filters import threshold_multiotsu
 
     low, high = np.percentile(mean, [0.05, 99.95])
-    smallest = max(contrast / 30, 1e-9 * max(1.0, abs(low), abs(high)))
+    smallest = max(contrast / 30, 1e-9 * max(abs(low), abs(high)))
     if high - low <= smallest:
         return np.zeros(mean.shape, np.intp)
     clipped = np.clip(mean, low, high)
@@ -67,7 +67,7 @@ def _without_rims(mean: Array, slope: Array, thresholds: list[float]) -> list[fl
     return thresholds
 
 
-def _steepness(classes: npt.NDArray[np.intp], k: int, slope: Array) -> float:
+def _steepness(classes: Ints, k: int, slope: Array) -> float:
     """Median slope inside class k over that on its outline; 1 if it is empty."""
     part = classes == k
     if not part.any():
@@ -75,14 +75,14 @@ def _steepness(classes: npt.NDArray[np.intp], k: int, slope: Array) -> float:
     return float(np.median(slope[part]) / max(np.median(slope[_outline(part)]), 1e-300))
 
 
-def _outline(part: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _outline(part: Bools) -> Bools:
     """The two pixels across the border of a part."""
     from scipy.ndimage import binary_dilation, binary_erosion
 
     return binary_dilation(part) & ~binary_erosion(part, border_value=1)
 
 
-def _edge_slope(part: npt.NDArray[np.bool_], slope: Array) -> float:
+def _edge_slope(part: Bools, slope: Array) -> float:
     """Median slope on the outline of a part over that elsewhere, 0 for a tiny part."""
     from scipy.ndimage import binary_dilation
 
@@ -94,7 +94,7 @@ def _edge_slope(part: npt.NDArray[np.bool_], slope: Array) -> float:
     return float(np.median(slope[outline]) / max(np.median(slope[elsewhere]), 1e-300))
 
 
-def _settled(slope: Array, classes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+def _settled(slope: Array, classes: Ints) -> Ints:
     """Classes whose borders lie where the slope is steepest.
 
     A threshold halfway between two grey levels cuts into objects that are

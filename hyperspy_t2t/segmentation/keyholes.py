@@ -5,9 +5,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from hyperspy_t2t.array_types import Array
 
 
 def keyhole(outer: Array, holes: Sequence[Array]) -> Array:

@@ -12,15 +12,13 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, ComplexArray, Ints
 from hyperspy_t2t.segmentation.distortion import distorted_parts
 from hyperspy_t2t.segmentation.fringes import FringeMaps, fringe_maps
 from hyperspy_t2t.segmentation.gaussian import gaussian
 from hyperspy_t2t.segmentation.reversals import reversal_bands
 
-Array = npt.NDArray[np.floating]
-Members = npt.NDArray[np.intp]
 PERIODS = 3.0
 """σ, in longest periods, of the Gaussian that tells lattices apart."""
 _FINE = 1.25
@@ -47,7 +45,7 @@ _INSIDE = 1.75
 class Lattice(NamedTuple):
     """Frequencies seen in the same places."""
 
-    members: Members
+    members: Ints
     """Indices of the frequencies."""
     plateau: float
     """Root mean square of their amplitudes where the lattice is strong."""
@@ -136,7 +134,7 @@ def lattice_map(
     noise = noise_power(controls, coarse.sigma / coarse.pitch)
     amplitude = np.abs(coarse.wave[: len(frequencies)])
     floor = 4 * float(np.sqrt(np.median(noise)))
-    groups, strength = [], []
+    groups, strengths = [], []
     for members in _groups(amplitude, floor, frequencies, _RELATED / coarse.sigma):
         # Not the root mean square: of a frequency that two lattices share the others
         # tell which one it is.
@@ -150,10 +148,10 @@ def lattice_map(
         plateau = np.percentile(combined[clear], 80)
         power = (amplitude[members] ** 2).mean(axis=0)[clear]
         groups.append(Lattice(members, float(np.sqrt(np.percentile(power, 80)))))
-        strength.append(np.where(above, combined / plateau, 0.0))
+        strengths.append(np.where(above, combined / plateau, 0.0))
     if not groups:
         return None
-    groups, strength = _without_artefacts(groups, np.stack(strength))
+    groups, strength = _without_artefacts(groups, np.stack(strengths))
     if not groups:
         return None
     here = interpolated(noise, coarse.pitch, fine.wave.shape[1:], fine.pitch)
@@ -182,7 +180,7 @@ def _without_artefacts(
     return [groups[k] for k in keep], strength[keep]
 
 
-def noise_power(waves: npt.NDArray[np.complex64], sigma: float) -> Array:
+def noise_power(waves: ComplexArray, sigma: float) -> Array:
     """Mean square of the noise of waves, from those at the control frequencies.
 
     The speckle of an amorphous film has more power at short frequencies; the larger
@@ -312,7 +310,7 @@ def emptied_radius(sigma: float) -> float:
     return sigma * float(np.sqrt(2 * np.log(1 / _FAINT)))
 
 
-def lattice_classes(strength: Array, presence: Array) -> npt.NDArray[np.intp]:
+def lattice_classes(strength: Array, presence: Array) -> Ints:
     """The lattice of each pixel, 1 … n, or 0 where there is none.
 
     A pixel belongs to the lattice that is strongest there relative to its own
@@ -333,9 +331,7 @@ def lattice_classes(strength: Array, presence: Array) -> npt.NDArray[np.intp]:
     return np.where(presence > 0.5, best[tuple(nearest)], 0)
 
 
-def without_halos(
-    labels: npt.NDArray[np.integer], lattice: npt.NDArray[np.integer], strength: Array
-) -> npt.NDArray[np.integer]:
+def without_halos(labels: Ints, lattice: Ints, strength: Array) -> Ints:
     """Lattices without what they shed beyond the borders of their regions.
 
     Seen through a Gaussian, a lattice falls to half of its plateau at its border and
@@ -381,7 +377,7 @@ def control_frequencies(frequencies: Array) -> Array:
 
 def _groups(
     amplitude: Array, floor: float, frequencies: Array, related: float
-) -> list[Members]:
+) -> list[Ints]:
     """Indices of frequencies that are seen in the same places.
 
     Amplitudes of one lattice fluctuate independently with thickness and scan noise,
@@ -445,7 +441,7 @@ def _triangles_joined(
     return groups
 
 
-def _places_apart(seen: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+def _places_apart(seen: Bools) -> tuple[Array, Array]:
     """Share of the places of one frequency in which another is not seen.
 
     Of the places of the one seen in fewer, and of the one seen in more.

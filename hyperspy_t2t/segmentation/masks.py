@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.segmentation.nearest import nearest_label
 from hyperspy_t2t.segmentation.regions import by_area
 
@@ -35,7 +36,7 @@ class MaskStack:
     """
 
     bits: npt.NDArray[np.uint8]
-    scores: npt.NDArray[np.float32]
+    scores: Array
     shape: tuple[int, int]
 
     @classmethod
@@ -53,13 +54,13 @@ class MaskStack:
         return len(self.bits)
 
     @property
-    def masks(self) -> npt.NDArray[np.bool_]:
+    def masks(self) -> Bools:
         """The masks, True inside, shape (n, ny, nx)."""
         unpacked = np.unpackbits(self.bits, axis=-1, count=self.shape[1])
         return unpacked.view(bool)
 
     @property
-    def area(self) -> npt.NDArray[np.int64]:
+    def area(self) -> Ints:
         """Pixels in each mask, shape (n,)."""
         return pixels(self.bits)
 
@@ -89,13 +90,13 @@ class MaskStack:
 class MergedMasks(NamedTuple):
     """A label image made of masks."""
 
-    labels: npt.NDArray[np.int32]
+    labels: Ints
     """1 … n, the largest region first, shape (ny, nx); 0 where nothing is valid."""
-    confidence: npt.NDArray[np.float32]
+    confidence: Array
     """Score of the mask a pixel was drawn from, 0 where none claimed it."""
 
 
-def pixels(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+def pixels(bits: npt.NDArray[np.uint8]) -> Ints:
     """Number of pixels set in packed masks (..., ny, ⌈nx / 8⌉)."""
     return np.bitwise_count(bits).sum(axis=(-2, -1), dtype=np.int64)
 
@@ -157,7 +158,7 @@ def merge_masks(
     *,
     smallest: float,
     gap: int = 1,
-    valid: npt.NDArray[np.bool_] | None = None,
+    valid: Bools | None = None,
 ) -> MergedMasks:
     """One label per pixel from overlapping masks, in polynomial time.
 
@@ -192,7 +193,7 @@ def merge_masks(
     )
 
 
-def _without_seams(drawn: npt.NDArray[np.intp], gap: int) -> npt.NDArray[np.intp]:
+def _without_seams(drawn: Ints, gap: int) -> Ints:
     """Masks grown over the places without one that are at most 2 `gap` wide."""
     from scipy.ndimage import binary_opening
     from skimage.morphology import disk
@@ -204,9 +205,7 @@ def _without_seams(drawn: npt.NDArray[np.intp], gap: int) -> npt.NDArray[np.intp
     return np.where(wide, 0, nearest_label(drawn, _PIXELS))
 
 
-def _connected(
-    drawn: npt.NDArray[np.intp], inside: npt.NDArray[np.bool_], smallest: float
-) -> npt.NDArray[np.intp]:
+def _connected(drawn: Ints, inside: Bools, smallest: float) -> Ints:
     """Connected parts, those too small joined to the nearest of the others."""
     from skimage.measure import label
 
@@ -219,9 +218,7 @@ def _connected(
     return np.where(inside, nearest_label(np.where(keep[parts], parts, 0), _PIXELS), 0)
 
 
-def _most_common(
-    labels: npt.NDArray[np.int32], drawn: npt.NDArray[np.intp]
-) -> npt.NDArray[np.intp]:
+def _most_common(labels: Ints, drawn: Ints) -> Ints:
     """For each label, the index drawn in most of its pixels."""
     count = int(drawn.max()) + 1
     pairs = np.bincount((labels * count + drawn).ravel())

@@ -14,11 +14,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Ints, Labels
+
 _LEVELS = np.geomspace(0.01, 100.0, 17)
 """Strengths up to which borders are removed, stage by stage."""
 _ROUNDS = 4
@@ -34,8 +33,8 @@ Strength = Callable[["Borders", Array], tuple[Array, Array]]
 class Borders(NamedTuple):
     """Borders of a division, one entry per pair of neighbours."""
 
-    first: npt.NDArray[np.intp]
-    second: npt.NDArray[np.intp]
+    first: Ints
+    second: Ints
     """Labels of the pair, first < second."""
     length: Array
     """Pairs of pixels along the border."""
@@ -72,11 +71,11 @@ def borders(labels: Labels, across: tuple[Array, Array]) -> Borders:
 
 @njit(cache=True, nogil=True)
 def _summed(
-    one: npt.NDArray[np.int64],
-    other: npt.NDArray[np.int64],
+    one: Ints,
+    other: Ints,
     length: Array,
     step: Array,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array, Array]:
+) -> tuple[Ints, Ints, Array, Array]:
     """Entries of the same two regions added up, those within one region left out.
 
     Steps are taken from the lower to the higher label.
@@ -106,9 +105,7 @@ def _summed(
 
 
 @njit(cache=True, nogil=True)
-def _in_order(
-    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _in_order(first: Ints, second: Ints) -> Ints:
     """Order by first label, then by second: two counting sorts, which are stable."""
     order = np.arange(len(first))
     count = second.max() + 1 if len(second) else 0
@@ -119,14 +116,14 @@ def _in_order(
         for label in range(count):
             place[label + 1] += place[label]
         moved = np.empty_like(order)
-        for k in order:
-            moved[place[key[k]]] = k
-            place[key[k]] += 1
+        for one in order:
+            moved[place[key[one]]] = one
+            place[key[one]] += 1
         order = moved
     return order
 
 
-def merged(found: Borders, sums: Array, strength: Strength) -> npt.NDArray[np.intp]:
+def merged(found: Borders, sums: Array, strength: Strength) -> Ints:
     """Merge regions across borders that are no real step, weakest first.
 
     Parameters
@@ -162,12 +159,12 @@ def merged(found: Borders, sums: Array, strength: Strength) -> npt.NDArray[np.in
 
 @njit(cache=True, nogil=True)
 def _joined(
-    first: npt.NDArray[np.intp],
-    second: npt.NDArray[np.intp],
+    first: Ints,
+    second: Ints,
     weight: Array,
     limit: float,
     size: Array,
-) -> npt.NDArray[np.intp]:
+) -> Ints:
     """Label that each region takes when borders below a limit are removed.
 
     A border goes if it is the weakest of both of its regions, or the weakest of one
@@ -205,7 +202,7 @@ def _joined(
 
 
 @njit(cache=True, nogil=True)
-def _added(step: npt.NDArray[np.intp], sums: Array, count: int) -> Array:
+def _added(step: Ints, sums: Array, count: int) -> Array:
     """Sums of the regions that become one."""
     result = np.zeros((count, sums.shape[1]))
     for region in range(len(step)):
@@ -213,7 +210,7 @@ def _added(step: npt.NDArray[np.intp], sums: Array, count: int) -> Array:
     return result
 
 
-def _contracted(found: Borders, step: npt.NDArray[np.intp]) -> Borders:
+def _contracted(found: Borders, step: Ints) -> Borders:
     """Borders after labels became `step[label]`."""
     first, second, length, steps = found
     return Borders(*_summed(step[first], step[second], length, steps))

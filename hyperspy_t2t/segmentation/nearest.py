@@ -2,13 +2,10 @@
 # License v3.0 or later; see LICENSE.
 """Pixels without a label take that of the nearest region."""
 
-import numpy as np
-import numpy.typing as npt
+from hyperspy_t2t.array_types import Ints
 
 
-def nearest_label(
-    labels: npt.NDArray[np.integer], spacing: tuple[float, float]
-) -> npt.NDArray[np.integer]:
+def nearest_label(labels: Ints, spacing: tuple[float, float]) -> Ints:
     """Labels with every 0 replaced by the nearest other label.
 
     Parameters

@@ -13,11 +13,10 @@ longer range has more.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.segmentation.gaussian import gaussian
 
-Array = npt.NDArray[np.floating]
 _FEWEST, _FEWEST_OF_CLASS = 15.0, 60.0
 """Independent samples of an octave needed to measure it in an image and in a class."""
 _AROUND = 5
@@ -89,7 +88,7 @@ def image_noise(value: Array, white: Array, sigma: float, rest: Array) -> Noise:
     return Noise(np.sqrt(white**2 + 2 * excess), power)
 
 
-def by_level(value: Array) -> npt.NDArray[np.intp]:
+def by_level(value: Array) -> Ints:
     """Pixels in the order of their grey level, told to 1/65535 of the range."""
     low, high = value.min(), value.max()
     steps = (value - low) * (65535 / max(high - low, 1e-300))
@@ -128,7 +127,7 @@ def usual_around(values: Array, sigma: float) -> Array:
 
 def _octave(
     band: Array,
-    rank: npt.NDArray[np.intp],
+    rank: Ints,
     ordered: Array,
     width: float,
     pitch: int,
@@ -142,10 +141,9 @@ def _octave(
     # Neighbours within the width tell the same.
     every = max(1, int(width))
     some = rank[::every]
-    rows, columns = np.divmod(some, columns)
     last = np.array(slope.shape) - 1
-    rows, columns = np.minimum([rows // pitch, columns // pitch], last[:, None])
-    near = slope[rows, columns]
+    places = np.stack(np.divmod(some, columns)) // pitch
+    near = slope[tuple(np.minimum(places, last[:, None]))]
     samples = some.size * every / (4 * np.pi * width**2)
     parts = np.array_split(near, int(np.clip(samples / _FEWEST_OF_CLASS, 1, _CLASSES)))
     levels = np.array([low_percentile(part) for part in parts])

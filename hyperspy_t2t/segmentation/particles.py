@@ -3,8 +3,8 @@
 """Particles that touch: regions cut where they narrow between two bulges."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.segmentation.canny import (
     contoured,
     difference_noise,
@@ -14,10 +14,6 @@ from hyperspy_t2t.segmentation.canny import (
 )
 from hyperspy_t2t.segmentation.edges import Edges, find_edges
 from hyperspy_t2t.segmentation.patches import Joining, Patches, find_patches, joined
-
-Array = npt.NDArray[np.floating]
-Index = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
 
 NECK = 0.85
 """Width of a neck between two particles over that of the narrower particle. Circles
@@ -46,9 +42,7 @@ _POINTS, _DIRECTIONS = 20_000, 32
 """Points of outlines, and points of the circle around each, that are looked at."""
 
 
-def touching_particles(
-    mean: Array, *, smallest: float | None = None
-) -> npt.NDArray[np.int32]:
+def touching_particles(mean: Array, *, smallest: float | None = None) -> Ints:
     """Each particle as a region of its own, also where particles touch.
 
     Contours separate what differs in grey level (:func:`canny_regions`). Of the
@@ -94,7 +88,7 @@ def touching_particles(
     return (np.unique(labels, return_inverse=True)[1] + 1).astype(np.int32)
 
 
-def is_crowd(labels: npt.NDArray[np.integer]) -> bool:
+def is_crowd(labels: Ints) -> bool:
     """Whether regions other than the largest are many particles of like size.
 
     Then their borders are worth more than those of regions of equal grey level: a
@@ -117,7 +111,7 @@ def _interpolated(image: Array, factor: int) -> Array:
     return zoom(image, factor, order=3, mode="nearest", grid_mode=True)
 
 
-def bulge(edges: Edges, patches: Patches, regions: Index, image: Array) -> Array:
+def bulge(edges: Edges, patches: Patches, regions: Ints, image: Array) -> Array:
     """How far the outlines of regions bulge, on average.
 
     Around a point of an edge, less than half of a circle is on the side that bulges.
@@ -177,8 +171,8 @@ def _surroundings(contours: Patches) -> tuple[Array, Array]:
 
 
 def _parts(
-    patches: Patches, regions: Index, bulging: Mask, sign: Array, ground: Array
-) -> Index:
+    patches: Patches, regions: Ints, bulging: Mask, sign: Array, ground: Array
+) -> Ints:
     """Group of each patch such that necks and contours separate the groups."""
     joining = Joining(patches, within=regions)
 
@@ -201,7 +195,7 @@ def _parts(
     return joining.groups()
 
 
-def _without_fragments(pieces: Patches, region: Index, smallest: float) -> Index:
+def _without_fragments(pieces: Patches, region: Ints, smallest: float) -> Ints:
     """Group of each piece such that none is small.
 
     A fragment joins what belongs to the same region, else what differs least.

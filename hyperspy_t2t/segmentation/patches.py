@@ -13,12 +13,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.segmentation.edges import Edges
-
-Array = npt.NDArray[np.floating]
-Index = npt.NDArray[np.intp]
 
 ASIDE = 2
 """Pixels that lie between a border and where the grey levels beside it are read: an
@@ -50,14 +47,14 @@ class Border(NamedTuple):
     def with_(self, other: "Border") -> "Border":
         """Both borders in one."""
         widest = max(self, other, key=lambda border: border.width)
-        sums = (a + b for a, b in zip(self[:4], other[:4], strict=True))
-        return Border(*sums, widest.width, widest.level)
+        sums = [a + b for a, b in zip(self[:4], other[:4], strict=True)]
+        return Border._make([*sums, widest.width, widest.level])
 
 
 class Patches(NamedTuple):
     """Patches 0 … n − 1 that fill an image."""
 
-    labels: Index
+    labels: Ints
     """Patch of each pixel, shape (ny, nx)."""
     area: Array
     """Pixels of each patch."""
@@ -93,7 +90,7 @@ def find_patches(edges: Edges, image: Array) -> Patches:
     return Patches(labels, area, depth, level, _borders(labels, distance, edges, image))
 
 
-def _basins(distance: Array, edges: Edges) -> Index:
+def _basins(distance: Array, edges: Edges) -> Ints:
     """Number of the maximum that the steepest way up from each pixel leads to.
 
     From an edge pixel the way starts on the side of the edge the pixel lies on, so
@@ -127,14 +124,14 @@ def _basins(distance: Array, edges: Edges) -> Index:
     free = ~edges.on[tuple(beside)]
     target[rows[free], columns[free]] = own[tuple(beside)][free]
     peaks, _ = label(target == own, np.ones((3, 3)))
-    target = target.ravel()
-    while not np.array_equal(target, further := target[target]):
-        target = further
-    return (peaks.ravel()[target] - 1).reshape(shape).astype(np.intp)
+    summit: Ints = np.ravel(target)
+    while not np.array_equal(summit, further := summit[summit]):
+        summit = further
+    return (peaks.ravel()[summit] - 1).reshape(shape).astype(np.intp)
 
 
 def _borders(
-    labels: Index, distance: Array, edges: Edges, image: Array
+    labels: Ints, distance: Array, edges: Edges, image: Array
 ) -> dict[tuple[int, int], Border]:
     """Borders of all neighbouring patches."""
     along = [_pairs(labels, distance, edges, image, axis) for axis in (0, 1)]
@@ -161,7 +158,7 @@ def _borders(
 
 
 def _pairs(
-    labels: Index, distance: Array, edges: Edges, image: Array, axis: int
+    labels: Ints, distance: Array, edges: Edges, image: Array, axis: int
 ) -> tuple[np.ndarray, ...]:
     """Neighbours along an axis in different patches, as `_borders` needs them.
 
@@ -210,7 +207,7 @@ class Joining:
         Of each patch, joined ones included.
     """
 
-    def __init__(self, patches: Patches, within: Index | None = None) -> None:
+    def __init__(self, patches: Patches, within: Ints | None = None) -> None:
         self.area = patches.area.tolist()
         self.depth = patches.depth.tolist()
         self.level = patches.level.tolist()
@@ -282,7 +279,7 @@ class Joining:
                 if self.area[kept] < smallest:
                     heapq.heappush(heap, (self.area[kept], kept))
 
-    def groups(self) -> Index:
+    def groups(self) -> Ints:
         """Group 0 … m − 1 that each of the original patches is now part of."""
         root = np.array(self._joined_to)
         while not np.array_equal(root, further := root[root]):
@@ -290,7 +287,7 @@ class Joining:
         return np.unique(root, return_inverse=True)[1]
 
 
-def joined(patches: Patches, groups: Index) -> Patches:
+def joined(patches: Patches, groups: Ints) -> Patches:
     """Patches of which each is a group of the given ones.
 
     Parameters

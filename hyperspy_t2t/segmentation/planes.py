@@ -3,11 +3,9 @@
 """Planes that fit the grey levels of regions, from sums that add up."""
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.intp]
+from hyperspy_t2t.array_types import Array, Ints, Labels
 
 
 def moments(labels: Labels, image: Array, weight: Array) -> Array:
@@ -53,19 +51,15 @@ def region_planes(labels: Labels, image: Array) -> Array:
         (by * cxx - bx * cxy) / determinant,
     )
     level = image.mean() + (v - right * x - down * y) / n
-    rows, columns = (
-        index - size / 2
-        for index, size in zip(
-            np.indices(image.shape, sparse=True), image.shape, strict=True
-        )
-    )
+    rows = np.arange(image.shape[0])[:, None] - image.shape[0] / 2
+    columns = np.arange(image.shape[1]) - image.shape[1] / 2
     return level[labels] + right[labels] * columns + down[labels] * rows
 
 
 @njit(cache=True, nogil=True)
 def merger_costs(
-    first: npt.NDArray[np.intp],
-    second: npt.NDArray[np.intp],
+    first: Ints,
+    second: Ints,
     sums: Array,
     prior: float,
 ) -> Array:

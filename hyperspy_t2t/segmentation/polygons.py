@@ -7,12 +7,9 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.calibration import ImageGrid
-
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class Shapes(NamedTuple):
@@ -41,7 +38,8 @@ def make_shapes(
     shapes: Iterable[tuple[int, Sequence[Array]]], grid: ImageGrid
 ) -> Shapes:
     """Shapes from labels and polygons (n, 2) of (x, y) in nm, closed or not."""
-    labels, polygons, counts = [], [], [0]
+    labels, counts = [], [0]
+    polygons: list[Array] = []
     for label, outlines in shapes:
         labels.append(label)
         polygons.extend(outlines)
@@ -57,9 +55,7 @@ def make_shapes(
 
 
 @numba.njit(cache=True)
-def fill(
-    shapes: Shapes, start: tuple[int, int], size: tuple[int, int]
-) -> npt.NDArray[np.int32]:
+def fill(shapes: Shapes, start: tuple[int, int], size: tuple[int, int]) -> Ints:
     """Labels of one block of an image; 0 outside all shapes.
 
     A pixel belongs to a shape if its centre is inside, and to the last of several.
@@ -109,9 +105,7 @@ def _span(values: Array, start: int, size: int) -> tuple[int, int]:
 
 
 @numba.njit(cache=True)
-def _flip(
-    flips: npt.NDArray[np.bool_], top: int, left: int, start: Array, end: Array
-) -> None:
+def _flip(flips: Bools, top: int, left: int, start: Array, end: Array) -> None:
     """Mark the first pixel to the right of an edge in each row that it crosses."""
     # The same order for both shapes that share the edge gives the same crossings.
     (x0, y0), (x1, y1) = (start, end) if start[1] < end[1] else (end, start)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.calibration import ImageGrid
 
-Sums = dict[int, npt.NDArray[np.floating]]
+Sums = dict[int, Array]
 """For each label: pixels, Σ row, Σ column, Σ grey level, pixels with a grey level."""
 
 
@@ -29,7 +29,9 @@ def block_sums(labels: Any, image: Any, row: int, column: int) -> Sums:
         place = np.broadcast_to(np.expand_dims(place, 1 - axis), labels.shape)
         sums[:, term] = np.bincount(index, place.ravel(), len(present))
     finite = np.isfinite(image)
-    sums[:, 3] = np.bincount(index, np.where(finite, image, 0).ravel(), len(present))
+    sums[:, 3] = np.bincount(
+        index, np.where(finite, image, 0).ravel().astype(float), len(present)
+    )
     sums[:, 4] = sums[:, 0]
     if not finite.all():
         sums[:, 4] = np.bincount(index, finite.ravel(), len(present))
@@ -50,7 +52,7 @@ def merge_sums(parts: Iterable[Sums]) -> Sums:
 
 
 def region_properties(
-    sums: Mapping[int, npt.NDArray[np.floating]], grid: ImageGrid
+    sums: Mapping[int, Array], grid: ImageGrid
 ) -> dict[str, np.ndarray]:
     """Label, area, centroid and mean intensity of regions.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints, Labels
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.binning import (
     binned,
@@ -44,8 +44,6 @@ from hyperspy_t2t.segmentation.steps import StepTest
 from hyperspy_t2t.segmentation.textures import find_textures, texture_classes
 from hyperspy_t2t.segmentation.threads import side_by_side
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.int32]
 Method = Literal["auto", "threshold", "lattice", "canny", "watershed", "sam"]
 METHODS: tuple[str, ...] = get_args(Method)
 _FINE, _WORKING = 4096, 560
@@ -65,7 +63,7 @@ class CoarseRegions(NamedTuple):
 
     grid: ImageGrid
     labels: Labels
-    confidence: npt.NDArray[np.float32]
+    confidence: Array
     """Certainty of each label between 0 and 1, same shape."""
     structured: bool
     """Whether there are several regions, or a lattice."""
@@ -97,11 +95,11 @@ class _View:
 class _Division(NamedTuple):
     """Regions, those of grey levels alone, and what they were found in."""
 
-    labels: npt.NDArray[np.integer]
-    grey: npt.NDArray[np.integer]
+    labels: Ints
+    grey: Ints
     test: StepTest
     lattices: "_Lattices | None" = None
-    classes: npt.NDArray[np.integer] | None = None
+    classes: Ints | None = None
     """The lattice of each pixel, 0 for none; None if there is none."""
     doublings: Array | None = None
     """Power of the texture of each pixel as a power of two, NaN where fringes are;
@@ -113,7 +111,7 @@ class _Division(NamedTuple):
         return self.test.smooth
 
     @property
-    def lattice_of_each(self) -> npt.NDArray[np.integer]:
+    def lattice_of_each(self) -> Ints:
         """The lattice of each pixel, 0 for none."""
         if self.classes is None:
             return np.zeros(self.labels.shape, np.intp)
@@ -126,7 +124,7 @@ class _Lattices(NamedTuple):
     found: LatticeMap
     strength: Array
     """Shape (lattices, ny, nx)."""
-    classes: npt.NDArray[np.intp]
+    classes: Ints
     """The lattice of each pixel, 0 for none, shape (ny, nx)."""
 
 
@@ -223,7 +221,7 @@ def _divided(view: _View, method: str, n_regions: int | None) -> _Division:
 
 
 def _by_grey_and_lattice(view: _View, faintest: float) -> _Division:
-    options = {
+    options: dict[str, Any] = {
         "texture": view.texture, "smallest": view.smallest, "faintest": faintest
     }  # fmt: skip
     if len(view.frequencies):
@@ -305,7 +303,7 @@ def _by_lattice(
 
 def _divided_by_lattice(
     view: _View,
-    labels: npt.NDArray[np.integer],
+    labels: Ints,
     test: StepTest,
     lattices: _Lattices | None,
 ) -> _Division:
@@ -379,8 +377,8 @@ def _spread(values: Array, shape: tuple[int, int], factor: int) -> Array:
 
 def sharpened(
     fine: Array,
-    labels: npt.NDArray[np.integer],
-    grey: npt.NDArray[np.integer],
+    labels: Ints,
+    grey: Ints,
     factor: int,
     sigma: float,
 ) -> Labels:
@@ -414,7 +412,7 @@ def sharpened(
     return np.where(band & (settled > 0), settled, full)
 
 
-def _and_beside(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _and_beside(mask: Bools) -> Bools:
     """A mask and the pixels with an edge in common with one of it."""
     result = mask.copy()
     result[1:] |= mask[:-1]
@@ -424,12 +422,12 @@ def _and_beside(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return result
 
 
-def _slope_in(mask: npt.NDArray[np.bool_], image: Array, sigma: float) -> Array:
+def _slope_in(mask: Bools, image: Array, sigma: float) -> Array:
     """Slope of the smoothed image in the blocks where a mask is true, else 0."""
     slope = np.zeros(image.shape, image.dtype)
     for top in range(0, image.shape[0], _SIDE):
         rows = slice(top, min(top + _SIDE, image.shape[0]))
-        for left, right in _runs(mask[rows].any(axis=0)):
+        for left, right in _runs(np.any(mask[rows], axis=0)):
             around = [
                 (max(0, first - 1), min(size, last + 1))
                 for first, last, size in zip(
@@ -447,7 +445,7 @@ def _slope_in(mask: npt.NDArray[np.bool_], image: Array, sigma: float) -> Array:
     return slope
 
 
-def _runs(needed: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+def _runs(needed: Bools) -> Iterator[tuple[int, int]]:
     """First and last + 1 of the runs of blocks of columns with one that is needed."""
     starts = range(0, len(needed), _SIDE)
     some = [bool(needed[start : start + _SIDE].any()) for start in starts]
@@ -456,7 +454,7 @@ def _runs(needed: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
         yield first * _SIDE, min(last * _SIDE, len(needed))
 
 
-def by_area(labels: npt.NDArray[np.integer]) -> Labels:
+def by_area(labels: Ints) -> Labels:
     """Labels renumbered 1 … n from the largest to the smallest region; 0 stays."""
     area = np.bincount(labels.ravel())
     area[0] = 0
@@ -466,9 +464,7 @@ def by_area(labels: npt.NDArray[np.integer]) -> Labels:
     return new[labels]
 
 
-def nearest_indices(
-    source: ImageGrid, target: ImageGrid
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def nearest_indices(source: ImageGrid, target: ImageGrid) -> tuple[Ints, Ints]:
     """Rows and columns of `source` nearest to those of `target`."""
     result = []
     for axis in (0, 1):
@@ -480,7 +476,7 @@ def nearest_indices(
     return tuple(result)
 
 
-def noise_to_contrast(image: npt.NDArray[np.floating]) -> float:
+def noise_to_contrast(image: Array) -> float:
     """Standard deviation of pixel noise over the range of grey levels.
 
     The noise is estimated from the median absolute second difference along rows.

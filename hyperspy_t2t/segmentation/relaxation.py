@@ -3,17 +3,15 @@
 """Borders in a noisy image moved to where both sides and a short border agree."""
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Labels
 from hyperspy_t2t.segmentation.gaussian import (
     gaussian,
     gaussian_weights,
     mirrored,
 )
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.intp]
 _PASSES = 4
 _SHARE = 4.0
 """Weight of the neighbours' labels against the grey level, in noise units."""

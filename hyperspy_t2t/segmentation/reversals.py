@@ -13,16 +13,13 @@ at the border they end abruptly.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.segmentation.distortion import phase_turn
 from hyperspy_t2t.segmentation.fringes import FringeMaps
 from hyperspy_t2t.segmentation.gaussian import gaussian
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
-Samples = npt.NDArray[np.intp]
 _OPPOSITE = 0.7
 """Mean of −cos of the phase difference from which two sides are opposite, 45°."""
 _BESIDE = 1.75
@@ -36,8 +33,8 @@ faint to be seen have to show it: across a patch of another material neither doe
 
 def reversal_bands(
     maps: FringeMaps,
-    lattices: Sequence[tuple[npt.NDArray[np.intp], float]],
-    owner: npt.NDArray[np.integer],
+    lattices: Sequence[tuple[Ints, float]],
+    owner: Ints,
     present: Mask,
     hidden: Array,
 ) -> Mask:
@@ -74,7 +71,7 @@ def reversal_bands(
     return result
 
 
-def _both_sides(present: Mask, beside: float) -> Samples:
+def _both_sides(present: Mask, beside: float) -> Ints:
     """Samples without a lattice, and those with one on both sides of each.
 
     Shape (3, 2, n); the latter a distance `beside` from the border if present there.
@@ -97,7 +94,7 @@ def _both_sides(present: Mask, beside: float) -> Samples:
 
 
 @njit(cache=True, nogil=True)
-def _steps_to(present: Mask, at: Samples, away: Array) -> Samples:
+def _steps_to(present: Mask, at: Ints, away: Array) -> Ints:
     """Steps along a direction to the first sample present, 0 without one."""
     rows, columns = present.shape
     result = np.zeros(at.shape[1], np.intp)
@@ -115,9 +112,7 @@ def _steps_to(present: Mask, at: Samples, away: Array) -> Samples:
     return result
 
 
-def _is_reversal(
-    maps: FringeMaps, members: npt.NDArray[np.intp], sides: Samples, hidden: Array
-) -> Mask:
+def _is_reversal(maps: FringeMaps, members: Ints, sides: Ints, hidden: Array) -> Mask:
     """Whether the waves of both sides are opposite and add up to what is seen."""
     at, one, other = (tuple(side) for side in sides)
     length = np.maximum(np.linalg.norm(sides[2] - sides[1], axis=0), 1)

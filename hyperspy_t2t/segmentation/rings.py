@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.segmentation.borders import OUTSIDE, Borders
-
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +32,7 @@ class Rings:
     walks: Ints
     offsets: Ints
     labels: Ints
-    is_hole: npt.NDArray[np.bool_]
+    is_hole: Bools
 
 
 def rings(borders: Borders) -> Rings:

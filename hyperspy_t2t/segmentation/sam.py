@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.masks import MaskStack, merge_masks, without_duplicates
 from hyperspy_t2t.segmentation.regions import nearest_indices
@@ -19,7 +20,6 @@ from hyperspy_t2t.segmentation.sam_prompts import Prompts, checked_prompts
 from hyperspy_t2t.segmentation.sam_view import SamView, grey_levels
 from hyperspy_t2t.strain.demodulation import local_amplitude
 
-Array = npt.NDArray[np.floating]
 _LARGEST = 2048
 """Pixels along the longer side above which an image is averaged first."""
 _BATCH = 64
@@ -52,9 +52,9 @@ class SamRegions(NamedTuple):
     """Labels on a grid that spans the image and is at most as fine."""
 
     grid: ImageGrid
-    labels: npt.NDArray[np.int32]
+    labels: Ints
     """1 … n, the largest region first; 0 where the image has no data."""
-    confidence: npt.NDArray[np.float32]
+    confidence: Array
     """Intersection over union that the model expects of the mask a pixel was drawn
     from; 0 where no mask claimed it."""
 
@@ -127,9 +127,9 @@ def sam_regions(
     view = SamView(model, levels)
     stack = _masks(view, _in_pixels(wanted, picture_grid), search, progress)
     coarse = _resampled(picture_grid, view.shape)
-    smallest = 1e-3 * np.prod(view.shape)
+    smallest = 1e-3 * float(np.prod(view.shape))
     if min_area is not None:
-        smallest = min_area / np.prod(coarse.pixel_size)
+        smallest = min_area / float(np.prod(coarse.pixel_size))
     elif len(wanted.points) or len(wanted.boxes):
         smallest = min([smallest, *(0.5 * stack.area[stack.area > 0])])
     merged = merge_masks(
@@ -279,11 +279,11 @@ def _prompted(view: SamView, wanted: Prompts) -> MaskStack:
     found = _packed(view)
     for batch in _batches(len(inside)):
         single = inside[batch, None]
-        points = np.concatenate([single, _each(outside, len(single))], axis=1)
-        labels = np.zeros(points.shape[:2], np.int64)
-        labels[:, 0] = 1
+        around = np.concatenate([single, _each(outside, len(single))], axis=1)
+        kinds = np.zeros(around.shape[:2], np.int64)
+        kinds[:, 0] = 1
         # One point alone may mean a part or the whole.
-        answer = view.ask(points, labels, None, multimask=not len(outside))
+        answer = view.ask(around, kinds, None, multimask=not len(outside))
         found = found.joined(_best(view, *answer))
     for batch in _batches(len(wanted.boxes)):
         boxes = wanted.boxes[batch]

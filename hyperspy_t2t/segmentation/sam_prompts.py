@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, Ints
 
 
 class Prompts(NamedTuple):
@@ -15,7 +15,7 @@ class Prompts(NamedTuple):
 
     points: Array
     """(x, y), shape (n, 2)."""
-    labels: npt.NDArray[np.int64]
+    labels: Ints
     """1 in a region that is wanted, 0 in none of them, shape (n,)."""
     boxes: Array
     """(x0, y0, x1, y1), shape (m, 4)."""
@@ -42,9 +42,8 @@ def checked_prompts(
         Of all positions, for messages.
     """
     where = np.array([low, high], float)
-    span = "x from {:.6g} to {:.6g}, y from {:.6g} to {:.6g} {}".format(
-        *where.T.ravel(), unit
-    )
+    (left, top), (right, bottom) = where
+    span = f"x from {left:.6g} to {right:.6g}, y from {top:.6g} to {bottom:.6g} {unit}"
     points = _table(points, 2, "points", "(x, y)", unit)
     outside = ~((points >= where[0]) & (points <= where[1])).all(axis=1)
     if outside.any():
@@ -69,7 +68,7 @@ def checked_prompts(
     return Prompts(points, labels, cut.reshape(-1, 4))
 
 
-def _labels(values: npt.ArrayLike | None, count: int) -> npt.NDArray[np.int64]:
+def _labels(values: npt.ArrayLike | None, count: int) -> Ints:
     """A label of 0 or 1 for each of `count` points, 1 for None."""
     if values is None:
         return np.ones(count, np.int64)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, Bools, Ints, pair
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Colour statistics of the images that the models were trained on."""
 _AT_ONCE = 16
@@ -29,7 +30,7 @@ class SamView:
         import torch
 
         size = model.config.prompt_encoder_config.image_size
-        self.side = int(size if np.isscalar(size) else size[0])
+        self.side = int(np.ravel(size)[0])
         self.model = model
         ny, nx = self.image_shape = image.shape
         # SAM pads an image to a square, SAM 2 stretches it.
@@ -52,7 +53,7 @@ class SamView:
     def ask(
         self,
         points: Array | None,
-        point_labels: npt.NDArray[np.integer] | None,
+        point_labels: Ints | None,
         boxes: Array | None,
         *,
         multimask: bool,
@@ -80,7 +81,7 @@ class SamView:
         import torch
 
         prompts: dict[str, Any] = {}
-        if points is not None:
+        if points is not None and point_labels is not None:
             prompts["input_points"] = self._tensor(self.to_frame(points)[None])
             prompts["input_labels"] = self._tensor(point_labels[None], torch.int64)
         if boxes is not None:
@@ -103,7 +104,7 @@ class SamView:
         high, low = ((inner > level).sum((-2, -1)) for level in (1.0, -1.0))
         return high / low.clamp(min=1)
 
-    def masks(self, logits: Any) -> npt.NDArray[np.bool_]:
+    def masks(self, logits: Any) -> Bools:
         """Masks (n, *shape) on the image, or on `shape` if that is coarser."""
         import torch
         from torch.nn.functional import interpolate
@@ -123,7 +124,7 @@ class SamView:
 
     def _seen(self, logits: Any) -> tuple[slice, slice]:
         """Rows and columns of logits that are not padding."""
-        return tuple(
+        return pair(
             slice(0, max(1, round(n * logits.shape[-1] / self.side)))
             for n in self.frame
         )
@@ -149,7 +150,7 @@ class SamView:
         return pad((grey - mean) / std, (0, columns, 0, rows))
 
 
-def grey_levels(image: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+def grey_levels(image: Array) -> tuple[Array, Bools]:
     """Grey levels stretched to 0 … 1 between robust percentiles, and where they are.
 
     The half per cent darkest and brightest pixels are cut off. Pixels without a

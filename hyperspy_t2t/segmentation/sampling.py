@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.frequencies import hann_window
 
-Array = npt.NDArray[np.floating]
 _SMALLEST_TILE, _TILE, _WHOLE = 128, 512, 1024
 """Sides of tiles in pixels, and of the largest square image also taken whole."""
 _MAX_TILES = 6
@@ -116,9 +115,9 @@ class Frame(NamedTuple):
     shape: tuple[int, int]
     window: Array
     """Hann window, shape (ny, nx), float32."""
-    ring: npt.NDArray[np.intp]
+    ring: Ints
     """Ring of equal length of each frequency, shape (ny, nx // 2 + 1)."""
-    inside: npt.NDArray[np.bool_]
+    inside: Bools
     """Whether a lattice may have it, same shape."""
 
     @classmethod
@@ -133,9 +132,7 @@ class Frame(NamedTuple):
         )
 
 
-def tile_frequencies(
-    tile: npt.NDArray[np.float32], frame: Frame | None = None
-) -> Array:
+def tile_frequencies(tile: Array, frame: Frame | None = None) -> Array:
     """Sharp maxima of a tile's power spectrum, strongest first.
 
     A maximum counts if it stands above the noise of its ring of frequencies, above
@@ -173,7 +170,7 @@ def tile_frequencies(
     return spots[_not_side_lobes(spots, tile.shape)]
 
 
-def _power(tile: npt.NDArray[np.float32], window: Array) -> tuple[Array | None, float]:
+def _power(tile: Array, window: Array) -> tuple[Array | None, float]:
     """Power spectrum through a window, shape (ny, nx // 2 + 1), and Σ w."""
     from scipy import fft
 
@@ -197,18 +194,16 @@ def _lengths(shape: tuple[int, int]) -> tuple[Array, Array]:
     return np.hypot(fy, fx), np.abs(fy) * shape[0] + fx * shape[1]
 
 
-def _ring_floor(power: Array, ring: npt.NDArray[np.intp]) -> Array:
+def _ring_floor(power: Array, ring: Ints) -> Array:
     """Noise power in each ring: its geometric mean, which few spots hardly raise."""
     logarithm = np.log(np.maximum(power.ravel(), power.max() * 1e-14))
-    mean = np.bincount(ring.ravel(), logarithm)
-    mean /= np.maximum(np.bincount(ring.ravel()), 1)
+    count = np.maximum(np.bincount(ring.ravel()), 1)
+    mean = np.bincount(ring.ravel(), logarithm) / count
     # The mean logarithm of an exponential distribution lies γ below that of its mean.
     return np.exp(mean + np.euler_gamma).astype(power.dtype)[ring]
 
 
-def _maxima(
-    power: Array, floor: Array, inside: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _maxima(power: Array, floor: Array, inside: Bools) -> tuple[Ints, Ints]:
     """Rows and columns of local maxima, in a box of 5², above their ring's noise."""
     rows, columns = np.nonzero(inside & (power > _SIGNIFICANT * floor))
     if len(rows) > 20_000:
@@ -227,8 +222,8 @@ def _maxima(
 def _surroundings(
     power: Array,
     floor: Array,
-    rows: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
+    rows: Ints,
+    columns: Ints,
     shape: tuple[int, int],
 ) -> Array:
     """Power around each maximum: of its ring, its box, and the streaks through it."""
@@ -266,8 +261,8 @@ def _at(power: Array, rows: Array, columns: Array) -> Array:
 
 def _refined(
     power: Array,
-    rows: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
+    rows: Ints,
+    columns: Ints,
     shape: tuple[int, int],
 ) -> tuple[Array, Array]:
     """fx and fy of maxima by a parabola through the logarithms."""
@@ -284,7 +279,7 @@ def _refined(
     return (columns + offset(0, 1)) / shape[1], fy
 
 
-def _not_side_lobes(spots: Array, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _not_side_lobes(spots: Array, shape: tuple[int, int]) -> Bools:
     """Whether no spot thirty times stronger lies within eight spectral pixels."""
     keep = np.ones(len(spots), bool)
     for index in range(1, len(spots)):

@@ -5,12 +5,11 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.segmentation.gaussian import gaussian
 from hyperspy_t2t.segmentation.noise import by_level, low_percentile, usual_around
 
-Array = npt.NDArray[np.floating]
 _SCALES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 _RANGE_TO_NOISE = 8.0
 """Range of grey levels over noise that is wanted of the smoothed image."""
@@ -109,7 +108,7 @@ def _edge_blur(value: Array, sigma: float) -> float:
     """
     from scipy.ndimage import maximum_filter
 
-    fine = np.stack(np.gradient(value))
+    fine = np.array(np.gradient(value))
     coarse = np.stack(np.gradient(gaussian(value, np.sqrt(8) * sigma)))
     size = np.hypot(*coarse)
     # On the crests of the slope: beside them fine and coarse slopes fall differently.

@@ -15,16 +15,14 @@ https://doi.org/10.1109/TPAMI.2006.233.
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.nearest import nearest_label
 from hyperspy_t2t.segmentation.regions import nearest_indices, noise_to_contrast
 from hyperspy_t2t.segmentation.sampling import sampled_frequencies
 from hyperspy_t2t.strain.demodulation import local_amplitude
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 MOST_POINTS = 90_000
 """Points of the coarse grid on which a region is divided: about one second."""
 _EDGE = 2.0
@@ -33,9 +31,7 @@ _LEAK = 1e-4
 """Conductance of the sharpest edge, relative to none."""
 
 
-def divide_by_seeds(
-    mean: Array, mask: Mask, seeds: npt.NDArray[np.integer], spacing: tuple
-) -> npt.NDArray[np.int32]:
+def divide_by_seeds(mean: Array, mask: Mask, seeds: Ints, spacing: tuple) -> Ints:
     """Part of each point of a region: the seed a random walk reaches first.
 
     The conductance between two neighbours is exp(−(s/2s₀)²) with the slope s of the
@@ -114,7 +110,7 @@ def _smoothing(image: Any, grid: ImageGrid) -> float:
 
 def _network(
     mean: Array, mask: Mask, spacing: tuple[float, float]
-) -> tuple[npt.NDArray[np.intp], Array]:
+) -> tuple[Ints, Array]:
     """Pairs (m, 2) of neighbours among the points of a region, and conductances.
 
     A link is as wide as the rows or columns that it connects are apart.
@@ -136,9 +132,7 @@ def _network(
     return np.concatenate(links), np.concatenate(shape) * (passes + _LEAK)
 
 
-def _disks(
-    mask: Mask, seeds: npt.NDArray[np.integer], spacing: tuple[float, float]
-) -> npt.NDArray[np.int32]:
+def _disks(mask: Mask, seeds: Ints, spacing: tuple[float, float]) -> Ints:
     """1 … n on the points that belong to a seed, else 0, shape (ny, nx)."""
     from scipy.ndimage import distance_transform_edt
 
@@ -155,11 +149,11 @@ def _disks(
 
 
 def _first_reached(
-    links: npt.NDArray[np.intp],
+    links: Ints,
     conductance: Array,
-    seeds: npt.NDArray[np.int32],
+    seeds: Ints,
     count: int,
-) -> npt.NDArray[np.int32]:
+) -> Ints:
     """1 … count for each point of a network, 0 where no seed can be reached.
 
     The probabilities of meeting each seed first are harmonic: at every point but the

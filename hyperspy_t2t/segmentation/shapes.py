@@ -8,10 +8,9 @@ treated in blocks.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
+from hyperspy_t2t.array_types import Array, Mask
+
 _CORNERS = 32
 """Corners of the full circle that closes a line far outside the image."""
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.segmentation.crossings import (
     Cells,
     enter,
@@ -18,9 +18,6 @@ from hyperspy_t2t.segmentation.crossings import (
     same,
 )
 
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 _FLAT = 1e-9
 """Height of a point over its neighbours, in parts of their distance, that is none."""
 _NOTHING, _DROP, _COLLAPSE = range(3)

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.segmentation.borders import OUTSIDE, Borders
 from hyperspy_t2t.segmentation.fairing import REACH, fair
 
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 _STIFFNESS, _STIFFNESS_OF_RUN = 10.0, 0.01
 """Weight in px³ of the turning angle, and its growth with (straight run in px)²."""
 _CORNER_RUN = 4

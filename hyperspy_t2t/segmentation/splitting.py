@@ -3,17 +3,14 @@
 """Regions split by the class of their pixels."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints, Labels
 from hyperspy_t2t.segmentation.nearest import nearest_label
-
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.int32]
 
 
 def split_regions(
-    labels: npt.NDArray[np.integer],
-    classes: npt.NDArray[np.integer],
+    labels: Ints,
+    classes: Ints,
     *,
     smallest: float,
     thinnest: float | Array,
@@ -70,9 +67,7 @@ def split_regions(
     return result
 
 
-def _depth(
-    parts: npt.NDArray[np.integer], wanted: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.floating]:
+def _depth(parts: Ints, wanted: Bools) -> Array:
     """Largest distance of each wanted part's pixels to its outline, 0 of others."""
     from scipy.ndimage import distance_transform_edt, find_objects
 

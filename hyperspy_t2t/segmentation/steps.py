@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Bools, Ints, Labels
 from hyperspy_t2t.segmentation.flooding import flooded
 from hyperspy_t2t.segmentation.gaussian import gaussian
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
 from hyperspy_t2t.segmentation.scale import Smoothed
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.intp]
 _COARSE = 3.0
 """Smoothing for soft steps, in σ."""
 _SHARP, _SOFT = (1.5, 3.0), (4.5,)
@@ -45,7 +43,7 @@ class Relief:
     """Standard deviation of the smoothing in pixels."""
 
     @cached_property
-    def slope(self) -> npt.NDArray[np.float32]:
+    def slope(self) -> Array:
         """Size of the gradient, shape (ny, nx)."""
         return np.hypot(*np.gradient(self.value)).astype(np.float32)
 
@@ -278,11 +276,11 @@ def _add_relative(
 
 
 def between(
-    first: npt.NDArray[np.intp],
-    second: npt.NDArray[np.intp],
+    first: Ints,
+    second: Ints,
     step: Array,
     count: int,
-) -> npt.NDArray[np.bool_]:
+) -> Bools:
     """For each label whether grey levels go up at one side of it and down at another.
 
     Down counts from a tenth of what goes up, and the other way round.
@@ -294,7 +292,7 @@ def between(
     return np.minimum(up, down) > 0.1 * np.maximum(up, down)
 
 
-def edge_pieces(found: Borders, flank: npt.NDArray[np.bool_]) -> list[int]:
+def edge_pieces(found: Borders, flank: Bools) -> list[int]:
     """Labels between a higher and a lower region that meet beside them as well.
 
     Along a blurred edge a watershed leaves pieces of the slope. A layer keeps the
@@ -317,7 +315,8 @@ def edge_pieces(found: Borders, flank: npt.NDArray[np.bool_]) -> list[int]:
     for region, (lower, higher) in sides.items():
         if not (lower and higher):
             continue
-        a, b = max(lower, key=lower.get), max(higher, key=higher.get)
+        a = max(lower, key=lower.__getitem__)
+        b = max(higher, key=higher.__getitem__)
         direct = length.get((min(a, b), max(a, b)), 0.0)
         if direct > 0.5 * min(lower[a], higher[b]):
             pieces.append(region)

@@ -12,15 +12,13 @@ white noise it is the variance of a pixel at every size. A. Haar, Math. Ann. 69 
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from hyperspy_t2t.array_types import Array, Bools, Ints, Labels
 from hyperspy_t2t.segmentation.coherence import most_frequent
 from hyperspy_t2t.segmentation.grey import at_borders, grey_regions
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.integer]
 _OCTAVES = 4
 """Periods from 2 up to 32 pixels; coarser texture is that of the grey levels."""
 _TILE, _TILES = 16, 160
@@ -45,7 +43,7 @@ _LEAST = 1e-6
 class Textures(NamedTuple):
     """Textures of an image."""
 
-    labels: npt.NDArray[np.intp]
+    labels: Ints
     """1 … n at the pixels of the image worked on."""
     power: Array
     """Median of each octave, the highest first, squared grey levels, shape (4, n)."""
@@ -56,7 +54,7 @@ class Textures(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _details(strip: npt.NDArray[np.float32], tile: int, octaves: int) -> Array:
+def _details(strip: Array, tile: int, octaves: int) -> Array:
     """Mean square of the details of each octave and tile, NaN where data lack."""
     rows, columns = strip.shape[0] // tile, strip.shape[1] // tile
     result = np.zeros((octaves, rows, columns))
@@ -164,9 +162,7 @@ def find_textures(
     return Textures(_at_pixels(parts, labels.shape, size), typical, best, size)
 
 
-def _tiles_of(
-    mask: npt.NDArray[np.bool_], shape: tuple[int, int], size: float
-) -> npt.NDArray[np.bool_]:
+def _tiles_of(mask: Bools, shape: tuple[int, int], size: float) -> Bools:
     """Tiles with pixels of a mask, and those beside them; `size` of one in pixels."""
     from scipy.ndimage import binary_dilation
 
@@ -182,10 +178,10 @@ def _tiles_of(
 
 def _with_speckle(
     power: Array,
-    known: npt.NDArray[np.bool_],
-    allowed: npt.NDArray[np.bool_],
+    known: Bools,
+    allowed: Bools,
     tile: int,
-) -> npt.NDArray[np.bool_]:
+) -> Bools:
     """Known tiles, and of the allowed ones those whose borders are drawn in speckle.
 
     At a true border some octave is stronger than that of what lies beside it.
@@ -199,7 +195,7 @@ def _with_speckle(
         weight = uniform_filter(known.astype(float), 3)
         open_ = np.nonzero(allowed & ~known & (weight > 1e-3))
         usual = [uniform_filter(np.where(known, one, 0), 3)[open_] for one in power]
-        found = power[(slice(None), *open_)] * weight[open_] < np.stack(
+        found = power[:, open_[0], open_[1]] * weight[open_] < np.stack(
             [most * one for most, one in zip(limit, usual, strict=True)]
         )
         found = found.all(axis=0)
@@ -210,7 +206,7 @@ def _with_speckle(
     return known
 
 
-def _clearest(power: Array, known: npt.NDArray[np.bool_], tile: int) -> int | None:
+def _clearest(power: Array, known: Bools, tile: int) -> int | None:
     """The octave that varies the most in units of its scatter, if by enough."""
     from scipy.ndimage import uniform_filter
 
@@ -227,14 +223,14 @@ def _clearest(power: Array, known: npt.NDArray[np.bool_], tile: int) -> int | No
     return found
 
 
-def _continued(level: Array, known: npt.NDArray[np.bool_]) -> Array:
+def _continued(level: Array, known: Bools) -> Array:
     from scipy.ndimage import distance_transform_edt
 
     index = distance_transform_edt(~known, return_distances=False, return_indices=True)
     return level[tuple(index)]
 
 
-def _distinct(parts: Labels, level: Array, known: npt.NDArray[np.bool_]) -> Labels:
+def _distinct(parts: Labels, level: Array, known: Bools) -> Labels:
     """Neighbours of like power joined, those most alike first; labels 1 … n."""
 
     def strength(found: Borders, sums: Array) -> tuple[Array, Array]:
@@ -275,7 +271,7 @@ def _at_pixels(parts: Labels, shape: tuple[int, int], size: float) -> Labels:
 
 def texture_classes(
     image: Array, parts: Labels, lattice: Labels, found: Textures
-) -> tuple[Labels, npt.NDArray[np.bool_]]:
+) -> tuple[Labels, Bools]:
     """The texture of each pixel in regions that textures of equal mean divide.
 
     The weakest texture of a region has to be that of counts, about the same in all
@@ -306,8 +302,8 @@ def texture_classes(
     speckle = np.zeros(count, bool)
     pair = (parts * count + found.labels).ravel()
     area = np.bincount(pair, minlength=table.size).reshape(table.shape)
-    mean = np.bincount(pair, image.ravel(), table.size).reshape(table.shape)
-    mean /= np.maximum(area, 1)
+    total = np.bincount(pair, image.ravel(), table.size).reshape(table.shape)
+    mean = total / np.maximum(area, 1)
     deciding = found.power[found.octave]
     for region in np.flatnonzero(usual):
         there = np.flatnonzero(area[region] > (_AROUND * found.thinnest) ** 2)

@@ -15,11 +15,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.integer]
-Table = npt.NDArray[np.int32]
+from hyperspy_t2t.array_types import Array, Ints, Labels, pair
+
 LEAST = 0.1
 """Smallest overlap |A ∩ B| / |A ∪ B| of one object in two frames."""
 MEMORY = 3
@@ -31,7 +29,7 @@ class _Frame(NamedTuple):
 
     labels: Labels
     preview: Array
-    table: Table
+    table: Ints
     position: Array
     """Drift in pixels (rows, columns) since the first frame."""
 
@@ -41,7 +39,7 @@ def tracked(
     *,
     least: float = LEAST,
     memory: int = MEMORY,
-) -> Iterator[Table]:
+) -> Iterator[Ints]:
     """Labels that follow objects through the frames of a stack.
 
     - An object keeps its label in the region that it overlaps most, seen over all
@@ -179,8 +177,10 @@ def _overlap(previous: Labels, current: Labels, shift: Array) -> Array:
     """
     before, after = _in_common(current.shape, np.rint(shift))
     shape = int(previous.max()) + 1, int(current.max()) + 1
-    pair = previous[before].astype(np.int64) * shape[1] + current[after]
-    both = np.bincount(pair.ravel(), minlength=shape[0] * shape[1]).reshape(shape)
+    both_labels = previous[before].astype(np.int64) * shape[1] + current[after]
+    both = np.bincount(both_labels.ravel(), minlength=shape[0] * shape[1]).reshape(
+        shape
+    )
     union = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
     return both[1:, 1:] / np.maximum(union[1:, 1:], 1)
 
@@ -194,7 +194,7 @@ def _in_common(
         step = int(np.clip(step, 1 - size, size - 1))
         before.append(slice(max(0, -step), size - max(0, step)))
         after.append(slice(max(0, step), size - max(0, -step)))
-    return tuple(before), tuple(after)
+    return pair(before), pair(after)
 
 
 def _assigned(overlap: Array, least: float) -> list[tuple[int, int]]:

@@ -12,9 +12,9 @@ it least from the lattice it is compared with.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, Bools
+
 _MOST_PARTS = 24
 _FAR = 5.0
 """Times the usual distance of a g from its node that is too far."""
@@ -133,7 +133,7 @@ def mapped_gradient(gradient: Array, to_bulk: Array) -> Array:
 
 
 def mapped_displacement(
-    displacement: Array, to_bulk: Array, positions: Array, inside: npt.NDArray[np.bool_]
+    displacement: Array, to_bulk: Array, positions: Array, inside: Bools
 ) -> Array:
     """u against a bulk lattice, r − M (r − u), zero on average inside a region.
 

@@ -74,7 +74,8 @@ def _of_torch(device: Any) -> ArrayLibrary:
     try:
         place = torch.device(device)
         torch.zeros(1, dtype=torch.complex128, device=place)
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, TypeError, ValueError, AssertionError,
+            NotImplementedError) as error:  # fmt: skip
         raise ValueError(
             "Expected device as 'cpu' or a PyTorch device with double precision that "
             f"this computer has, such as 'cuda', got {device!r} ({error})."

@@ -3,12 +3,10 @@
 """What the border of the image does to a Gaussian average."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Mask
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 _WHOLE = 0.977
 """Weight of a Gaussian that is cut at two standard deviations."""
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.demodulation import local_spectrum
 from hyperspy_t2t.strain.interpolation import SplineField
 
-Array = npt.NDArray[np.floating]
 _COVERED = 0.1
 """Share of the Gaussian on valid pixels that a value needs; image corners have 0.25."""
 _STRIP = 256
@@ -117,12 +117,12 @@ def _one_of_each_pair(g: Array, sigma: float) -> Array:
 
 
 def bragg_block(
-    labels: npt.NDArray[np.integer],
+    labels: Ints,
     grid: ImageGrid,
     fields: Sequence[BraggField],
     *,
     mean: bool,
-) -> npt.NDArray[np.float32]:
+) -> Array:
     """Filtered grey levels of a block of pixels, shape (1, ny, nx), NaN without any.
 
     Parameters

@@ -9,9 +9,9 @@ shifts the phase: a displacement s² ∇ln|z| is seen where there is none.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array
+
 WIDEST = 0.3
 """Largest width that is taken out, as a share of the resolution."""
 

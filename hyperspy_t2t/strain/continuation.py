@@ -3,15 +3,12 @@
 """Fields continued from where they are known to where they are not."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 
-
-def nearest_known(known: Mask) -> tuple[npt.NDArray[np.intp], ...]:
+def nearest_known(known: Mask) -> tuple[Ints, ...]:
     """Rows and columns of the known place nearest to each place."""
     from scipy.ndimage import distance_transform_edt
 
@@ -57,7 +54,8 @@ def linear_continuation(
     nearest = tuple(index[unknown] for index in nearest_known(known))
     step = (grid.to_nm(*unknown) - grid.to_nm(*nearest)).T
     result = values.copy()
-    result[(slice(None), *unknown)] = values[(slice(None), *nearest)] + np.einsum(
-        "ijm,jm->im", slopes[(..., *nearest)], step
+    rows, columns = nearest
+    result[:, unknown[0], unknown[1]] = values[:, rows, columns] + np.einsum(
+        "ijm,jm->im", slopes[..., rows, columns], step
     )
     return result

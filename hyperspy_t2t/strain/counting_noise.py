@@ -13,12 +13,11 @@ offset need be known.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, ComplexArray
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.fringes import Fringes
 
-Array = npt.NDArray[np.floating]
 FEWEST = 4
 """Number of g from which on noise can be told from their disagreement."""
 _LARGEST = 0.97
@@ -107,7 +106,7 @@ def fringe_products(
 
 def _components(
     image: Array, window: Array, grid: ImageGrid, frequencies: Array
-) -> npt.NDArray[np.complexfloating]:
+) -> ComplexArray:
     """Windowed Fourier components of an image at frequencies (m, 2) in 1/nm.
 
     Those closer than a twentieth of the inverse size of the window are taken as one:
@@ -120,7 +119,7 @@ def _components(
         key * sign[:, None], axis=0, return_index=True, return_inverse=True
     )
     frequencies = frequencies[some] * sign[some, None]
-    used = tuple(_extent(window.any(axis=axis)) for axis in (1, 0))
+    used = tuple(_extent(np.any(window, axis=axis)) for axis in (1, 0))
     weighted = image[used] * (window[used] / window.sum())
     y, x = (
         grid.origin[axis]
@@ -134,13 +133,13 @@ def _components(
     return np.where(sign > 0, value, value.conj())
 
 
-def _extent(used: npt.NDArray[np.bool_]) -> slice:
+def _extent(used: Bools) -> slice:
     """From the first to the last that is used."""
     (at,) = np.nonzero(used)
     return slice(int(at[0]), int(at[-1]) + 1)
 
 
-def _usual(excess: Array, weight: Array) -> npt.NDArray[np.bool_]:
+def _usual(excess: Array, weight: Array) -> Bools:
     """Places that disagree no more than five times as much as half of all do.
 
     Noise does so at one in a hundred at most; a fault or a foreign particle does.

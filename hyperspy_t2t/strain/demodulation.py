@@ -22,22 +22,21 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints, pair
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.array_library import array_library
 from hyperspy_t2t.strain.sidebands import (
     PARTS,
     REACH,
-    ComplexArray,
     Line,
     coarse_pitch,
     each_component,
     local_components,
 )
 
-Array = npt.NDArray[np.floating]
 Orders = tuple[tuple[int, int], ...]
 # Sums over pixels and over missing pixels, if there are any.
-Parts = tuple[ComplexArray | None, ComplexArray | None]
+Parts = tuple[Any, Any]
 _VALUE: Orders = ((0, 0),)
 _VALUE_AND_SLOPES: Orders = ((0, 0), (0, 1), (1, 0))
 """Orders of the derivative along (y, x) of what is summed."""
@@ -69,8 +68,8 @@ class LocalSpectrum:
     grid: ImageGrid
     mean: Array
     coverage: Array
-    component: npt.NDArray[np.complexfloating]
-    gradient: npt.NDArray[np.complexfloating]
+    component: ComplexArray
+    gradient: ComplexArray
 
     @property
     def amplitude(self) -> Array:
@@ -97,7 +96,7 @@ def coarse_grid(grid: ImageGrid, sigma: float) -> ImageGrid:
         pitch = coarse_pitch(size, step, sigma)
         shape.append(-(-(size - 1) * PARTS // pitch) + 1)
         pixel_size.append(pitch * step / PARTS)
-    return ImageGrid(tuple(shape), tuple(pixel_size), grid.origin)
+    return ImageGrid(pair(shape), pair(pixel_size), grid.origin)
 
 
 class LocalAmplitude(NamedTuple):
@@ -337,7 +336,7 @@ class _Sums:
         """Sums over the image, and over its missing pixels as if they were 1."""
         if not isinstance(image, np.ndarray):
             return self._of_dask(image)
-        total = (None, None)
+        total: Parts = (None, None)
         for where in _blocks([_cuts(size) for size in image.shape]):
             total = self.add(total, self.of_block(image[where], where), where)
         return total
@@ -352,7 +351,8 @@ class _Sums:
         edges = [np.cumsum([0, *chunks]) for chunks in image.chunks]
         places = product(*(range(count) for count in image.numblocks))
         name = f"local-sums-{uuid4().hex}"
-        total, graph = f"{name}-0", {f"{name}-0": (tuple, [None, None])}
+        total = f"{name}-0"
+        graph: dict[str, Any] = {total: (tuple, [None, None])}
         for i, (where, place) in enumerate(zip(_blocks(edges), places, strict=True), 1):
             part, last, total = f"{name}-part-{i}", total, f"{name}-{i}"
             graph[part] = (partial(self.of_block, where=where), (image.name, *place))
@@ -362,18 +362,18 @@ class _Sums:
 
     def of_block(self, block: npt.NDArray, where: tuple[slice, slice]) -> Parts:
         """What a block adds to :meth:`of`, at the coarse positions it meets."""
-        lines = tuple(
+        lines = pair(
             self.line(axis, where[axis], self.met_by(axis, where[axis]))
             for axis in (0, 1)
         )
         finite = np.isfinite(block)
         whole = finite.all()
         values = block if whole else np.where(finite, block, 0)
-        options = lines, self.waves, self.orders, array_library(self.device)
+        options = self.waves, self.orders, array_library(self.device)
         missing = None if whole else ~finite
         return (
-            local_components(values, *options),
-            None if missing is None else local_components(missing, *options),
+            local_components(values, lines, *options),
+            None if missing is None else local_components(missing, lines, *options),
         )
 
     def add(self, total: Parts, parts: Parts, where: tuple[slice, slice]) -> Parts:
@@ -437,7 +437,7 @@ def _of_first(missing: ComplexArray | None) -> ComplexArray | None:
     return None if missing is None else missing[0]
 
 
-def _cuts(size: int) -> npt.NDArray[np.intp]:
+def _cuts(size: int) -> Ints:
     """Edges of blocks of equal size: a narrow last one costs as much as its margins."""
     return np.linspace(0, size, -(-size // _BLOCK) + 1).astype(int)
 

@@ -11,14 +11,13 @@ https://doi.org/10.1038/nature01638). Two g say what b is in the image plane.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.unwrapping import expected_steps, phase_steps
 
-Array = npt.NDArray[np.floating]
-Integers = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
+_STEP = slice(None, -1), slice(1, None)
+"""Where a step along an axis begins, and where it ends."""
 CIRCUIT = 1.5
 """Distance of a circuit from the zeros it encloses in standard deviations. The average
 leaves 0.7 of the fringes' amplitude there; zeros nearer than this are one core."""
@@ -33,7 +32,7 @@ class Dislocations(NamedTuple):
 
     position: Array
     """(x, y) in nm, shape (n, 2)."""
-    orders: Integers
+    orders: Ints
     """g·b of both g: how many of their fringes end, shape (n, 2)."""
     burgers: Array
     """b in the image plane (x, y) in nm of the reference, shape (n, 2). u grows by b
@@ -102,19 +101,19 @@ def dislocations(
             place = _faintest(core, orders, number, signs, zeros, amplitude, grid)
             found.append((certainty, place, orders))
     found.sort(key=lambda core: -core[0])
-    certainty, position, orders = zip(*found, strict=True) if found else ((), (), ())
-    orders = np.reshape(orders, (-1, 2)).astype(int)
+    certainties, position, charges = zip(*found, strict=True) if found else ((), (), ())
+    orders = np.reshape(charges, (-1, 2)).astype(int)
     return Dislocations(
         np.reshape(position, (-1, 2)),
         orders,
         orders @ np.linalg.inv(g_vectors).T,
-        np.array(certainty, float),
+        np.array(certainties, float),
     )
 
 
 def _zeros(
     phases: Array, slopes: Array, amplitude: Array, grid: ImageGrid
-) -> tuple[Integers, Array, Integers]:
+) -> tuple[Ints, Array, Ints]:
     """Which g, position (x, y) in nm and sign of each residue."""
     rows, columns, number, signs = [], [], [], []
     for k, (phase, slope) in enumerate(zip(phases, slopes, strict=True)):
@@ -129,7 +128,7 @@ def _zeros(
     return np.array(number, int), grid.to_nm(rows, columns), np.array(signs, int)
 
 
-def _zero_in_cell(corners: npt.NDArray[np.complexfloating]) -> tuple[float, float]:
+def _zero_in_cell(corners: ComplexArray) -> tuple[float, float]:
     """Where a complex field vanishes between four places: shares of a step y and x.
 
     The plane that fits the corners best; kept within the cell.
@@ -158,9 +157,7 @@ def _weakest_around(
     for phase, slope in zip(phases, slopes, strict=True):
         field = amplitude * np.exp(1j * phase)
         for axis, expected in enumerate(expected_steps(slope, grid)):
-            here, there = (slice(None, -1), slice(1, None))
-            if axis == 1:
-                here, there = (slice(None), here), (slice(None), there)
+            here, there = ((slice(None),) * axis + (part,) for part in _STEP)
             start, stop = field[here], field[there] * np.exp(-1j * expected)
             way = stop - start
             share = -(start * way.conj()).real / np.maximum(np.abs(way) ** 2, 1e-30)
@@ -170,7 +167,7 @@ def _weakest_around(
     return weakest
 
 
-def _groups(points: Array, distance: float) -> list[Integers]:
+def _groups(points: Array, distance: float) -> list[Ints]:
     """Indices of points that are tied by steps shorter than a distance."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -184,16 +181,16 @@ def _groups(points: Array, distance: float) -> list[Integers]:
     return [np.flatnonzero(group == k) for k in range(count)]
 
 
-def _orders(core: Integers, number: Integers, signs: Integers) -> Integers:
+def _orders(core: Ints, number: Ints, signs: Ints) -> Ints:
     """g·b of both g of the residues of one core, shape (2,)."""
     return -np.rint(np.bincount(number[core], signs[core], minlength=2)).astype(int)
 
 
 def _faintest(
-    core: Integers,
-    orders: Integers,
-    number: Integers,
-    signs: Integers,
+    core: Ints,
+    orders: Ints,
+    number: Ints,
+    signs: Ints,
     zeros: Array,
     amplitude: Array,
     grid: ImageGrid,
@@ -216,12 +213,12 @@ def _faintest(
 
 
 def _halves_joined(
-    cores: list[Integers],
-    number: Integers,
+    cores: list[Ints],
+    number: Ints,
     zeros: Array,
-    signs: Integers,
+    signs: Ints,
     distance: float,
-) -> list[Integers]:
+) -> list[Ints]:
     """Cores, with two equal ones near each other and away from others made one."""
     from scipy.spatial import cKDTree
 

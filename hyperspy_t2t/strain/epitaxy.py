@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints, Labels
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
-Labels = npt.NDArray[np.integer]
-Indices = npt.NDArray[np.int64]
 Verdict = Literal["coherent", "relaxed", "unknown"]
 STRAIGHT = 0.1
 """Roughness over length above which a border has no direction."""
@@ -100,10 +97,10 @@ def borders(labels: Labels, grid: ImageGrid, *, gap: float) -> dict[tuple, Array
         pairs.append(np.sort(np.stack([before[at], after[at]], -1), axis=-1))
         rows, columns = (index + 0.5 * (axis == i) for i, index in enumerate(at))
         points.append(grid.to_nm(rows, columns))
-    pairs, points = np.concatenate(pairs), np.concatenate(points)
-    kinds, which = np.unique(pairs, axis=0, return_inverse=True)
+    every = np.concatenate(points)
+    kinds, which = np.unique(np.concatenate(pairs), axis=0, return_inverse=True)
     return {
-        tuple(kind): points[which.ravel() == k] for k, kind in enumerate(kinds.tolist())
+        tuple(kind): every[which.ravel() == k] for k, kind in enumerate(kinds.tolist())
     }
 
 
@@ -169,7 +166,7 @@ def rotation_angle(between: Array) -> float:
     )
 
 
-def equivalent_lattice_maps(first: Array, second: Array, operations: Indices) -> Array:
+def equivalent_lattice_maps(first: Array, second: Array, operations: Ints) -> Array:
     """All F that take one lattice of a phase to another of it, least turned first.
 
     Parameters
@@ -195,7 +192,7 @@ def equivalent_lattice_maps(first: Array, second: Array, operations: Indices) ->
     return maps[np.argsort(np.abs(angle), kind="stable")]
 
 
-def parallel_plane(projection: Array, normal: Array, planes: Indices) -> tuple:
+def parallel_plane(projection: Array, normal: Array, planes: Ints) -> tuple:
     """Lattice plane nearest to an interface, and how far it is off in degrees.
 
     Of those within 3° the one with the largest spacing, else the nearest.

@@ -11,13 +11,10 @@ of the lattice that the two g span; one of these is no fault.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
-Integers = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
 REACH = 3.5
 """Distance from the fault in standard deviations at which both sides are read: there
 the average has lost 99 % of its blur."""
@@ -79,7 +76,7 @@ def faults(
     slopes: Array,
     g_vectors: Array,
     amplitude: Array,
-    regions: Integers,
+    regions: Ints,
     grid: ImageGrid,
     *,
     resolution: float,
@@ -152,7 +149,7 @@ def _jumps(
     slopes: Array,
     g_vectors: Array,
     amplitude: Array,
-    sides: Integers,
+    sides: Ints,
     grid: ImageGrid,
     step: tuple[int, int],
     resolution: float,
@@ -179,7 +176,7 @@ def _jumps(
     least = np.maximum(least, _OVER_STRAIN * np.linalg.norm(along) * strain)
     sharpness = _sharpness(
         amplitude * np.exp(1j * phases), 0.5 * (slope_before + slope_after), orders,
-        0.5 * sum(_shifted(amplitude, step, sign) for sign in (-1, 1)),
+        0.5 * (_shifted(amplitude, step, -1) + _shifted(amplitude, step, 1)),
         grid, along, resolution,
     )  # fmt: skip
     candidate = same & (size > least) & (sharpness > _SHARP)
@@ -187,7 +184,7 @@ def _jumps(
 
 
 def _sharpness(
-    fringes: npt.NDArray[np.complexfloating],
+    fringes: ComplexArray,
     slope: Array,
     orders: Array,
     amplitude: Array,
@@ -297,7 +294,7 @@ def _ridge(
     return _Ridge(*(np.concatenate(part) for part in (position, across, orders)))
 
 
-def _lines(ridge: _Ridge, g_vectors: Array, distance: float) -> list[Integers]:
+def _lines(ridge: _Ridge, g_vectors: Array, distance: float) -> list[Ints]:
     """Places that are tied by short steps between which the shift is the same."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -320,7 +317,7 @@ def _lines(ridge: _Ridge, g_vectors: Array, distance: float) -> list[Integers]:
 
 
 def _fault(
-    ridge: _Ridge, line: Integers, g_vectors: Array, grid: ImageGrid, resolution: float
+    ridge: _Ridge, line: Ints, g_vectors: Array, grid: ImageGrid, resolution: float
 ) -> Fault | None:
     """The fault of a line of places; None if it is too short or its shift changes."""
     position = ridge.position[line]

@@ -3,19 +3,17 @@
 """How uniform the lattice of a region is."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.fringes import local_fringes
 
-Array = npt.NDArray[np.floating]
-
 
 def unevenness(
     image: Array,
-    region: npt.NDArray[np.bool_],
+    region: Bools,
     grid: ImageGrid,
     pair: Array,
     *,

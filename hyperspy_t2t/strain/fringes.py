@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.border import (
     away_from_border,
@@ -25,9 +26,6 @@ from hyperspy_t2t.strain.demodulation import (
 from hyperspy_t2t.strain.limits import check_g_vectors
 from hyperspy_t2t.strain.sidebands import REACH
 
-Array = npt.NDArray[np.floating]
-Complex = npt.NDArray[np.complexfloating]
-Mask = npt.NDArray[np.bool_]
 _STEADY = 0.02
 """Difference of slopes times σ in radians that is never called a leap, over eight."""
 _PIXELS, _PLACES = 2**23, 2**17
@@ -63,13 +61,13 @@ class Fringes:
     grid: ImageGrid
     g_vectors: Array
     resolution: float
-    component: Complex
+    component: ComplexArray
     slope: Array
     amplitude: Array
     mean: Array
     seen: Mask
 
-    def at(self, chosen: npt.NDArray[np.intp] | slice) -> "Fringes":
+    def at(self, chosen: Ints | slice) -> "Fringes":
         """Those of some of the g."""
         return replace(
             self,
@@ -83,7 +81,7 @@ class Fringes:
         """Those of the first g only."""
         return self.at(slice(count))
 
-    def relative_to(self, lattice: Array) -> tuple[Complex, Array]:
+    def relative_to(self, lattice: Array) -> tuple[ComplexArray, Array]:
         """z and its slope without the fringes of an undeformed lattice.
 
         Parameters
@@ -275,8 +273,8 @@ class FringeImage:
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def at_places(
-    values: Complex, along_y: Array, along_x: Array, component: Complex, slope: Array,
-    amplitude: Array,
+    values: ComplexArray, along_y: Array, along_x: Array, component: ComplexArray,
+    slope: Array, amplitude: Array,
 ) -> None:  # fmt: skip
     """z, ∇ arg z = Im(z* ∇z)/|z|² and |z| at the places of a coarse grid, in rad/nm.
 

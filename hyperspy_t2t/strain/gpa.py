@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.frames import Convention
 from hyperspy_t2t.strain.continuation import linear_continuation
@@ -32,8 +32,6 @@ from hyperspy_t2t.strain.least_squares import (
 from hyperspy_t2t.strain.uncertainty import component_std, in_full
 from hyperspy_t2t.strain.unwrapping import unwrapped
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 # Fringes of some lines of the coarse grid after another.
 Bands = Callable[[Sequence[slice]], Iterator[Fringes]]
 _HELD = 2**22

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.spline_kernels import (
     fill_grid,
@@ -15,8 +15,6 @@ from hyperspy_t2t.strain.spline_kernels import (
     values_at,
 )
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 _MEMORY = 24
 """Samples beyond which a spline forgets, to 2e-14."""
 
@@ -78,13 +76,13 @@ class SplineField:
         """First coefficient and four weights of the pixels along y, then along x."""
         result = []
         for axis in (0, 1):
-            position = grid.origin[axis] - self.grid.origin[axis]
-            position += np.arange(grid.shape[axis]) * grid.pixel_size[axis]
+            position = np.arange(grid.shape[axis]) * grid.pixel_size[axis]
+            position += grid.origin[axis] - self.grid.origin[axis]
             index, weight = _basis(
                 position / self.grid.pixel_size[axis], self.grid.shape[axis]
             )
             result += [np.ascontiguousarray(index[:, 0]), weight]
-        return tuple(result)
+        return result[0], result[1], result[2], result[3]
 
     def at(self, positions: Array) -> Array:
         """Values at (x, y) in nm: positions (m, 2) give (n, m)."""
@@ -94,7 +92,7 @@ class SplineField:
         return result
 
 
-def _basis(position: Array, size: int) -> tuple[npt.NDArray[np.intp], Array]:
+def _basis(position: Array, size: int) -> tuple[Ints, Array]:
     """Indices of coefficients and cubic B-spline weights, both of shape (m, 4)."""
     position = np.clip(position, 0, size - 1)
     first = np.minimum(np.floor(position).astype(np.intp), size - 2)

@@ -4,19 +4,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Mask
 from hyperspy_t2t.strain.continuation import nearest_known
 from hyperspy_t2t.strain.counting_noise import FringeNoise
 from hyperspy_t2t.strain.fringes import Fringes
 from hyperspy_t2t.strain.least_squares import agreeing, inverse_noise
 from hyperspy_t2t.strain.place_solver import displacement_correction, fitted_gradient
-
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,8 @@ def fitted(
     """
     shape = displacement.shape[1:]
     gradient, amplitude = np.empty((2, 2, *shape)), np.empty(shape)
-    displacement, spread = displacement.copy(), None
+    displacement = displacement.copy()
+    spread: Any = None
     for rows, part in parts:
         if spread is None:  # Single precision where there is much of it.
             single = len(part.mean) < shape[0]
@@ -147,7 +145,7 @@ def phase_weight(
     fringes: Fringes, noise: FringeNoise | None, strongest: float
 ) -> Array:
     """Inverse variance of the phases, for a density of 1 where none is known."""
-    density = np.float64(1.0) if noise is None else noise.density_at(fringes.mean)
+    density = np.array(1.0) if noise is None else noise.density_at(fringes.mean)
     return inverse_noise(
         fringes.amplitude, density, fringes.resolution, strongest=strongest
     )
@@ -171,4 +169,4 @@ def continue_from(seen: Mask, *fields: Array) -> None:
         return
     nearest = tuple(index[unseen] for index in nearest_known(seen))
     for field in fields:
-        field[(..., *unseen)] = field[(..., *nearest)]
+        field[..., unseen[0], unseen[1]] = field[..., nearest[0], nearest[1]]

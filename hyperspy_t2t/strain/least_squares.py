@@ -12,10 +12,9 @@ middle of the mask.
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
+from hyperspy_t2t.array_types import Array, Mask
+
 _REACH = 2.0
 """Standard deviations of the Fourier mask from its centre within which a spot is
 measured; further away, other spots of the lattice may outshine it."""

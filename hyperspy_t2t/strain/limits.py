@@ -3,11 +3,9 @@
 """Which g-vectors and which resolution an image allows."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.calibration import ImageGrid
-
-Array = npt.NDArray[np.floating]
 
 
 def check_g_vectors(g_vectors: Array, grid: ImageGrid) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.frames import Convention, check_convention, in_turned_axes
 from hyperspy_t2t.strain.continuation import nearest_known
@@ -21,7 +21,6 @@ from hyperspy_t2t.strain.spline_kernels import (
     fill_pixels,
 )
 
-Array = npt.NDArray[np.floating]
 FAINTEST = 0.05
 """Fringes below this share of the reference's amplitude carry no strain, whatever
 the noise: neighbouring spots leak into them."""
@@ -104,12 +103,12 @@ class LatticeField:
 
 
 def strain_block(
-    labels: npt.NDArray[np.integer],
+    labels: Ints,
     grid: ImageGrid,
     fields: Sequence[LatticeField],
     *,
     convention: Convention,
-) -> npt.NDArray[np.float32]:
+) -> Array:
     """exx, eyy, exy, rotation of a block of pixels, NaN without lattice.
 
     Parameters
@@ -129,8 +128,8 @@ def strain_block(
 
 
 def uncertainty_block(
-    labels: npt.NDArray[np.integer], grid: ImageGrid, fields: Sequence[LatticeField]
-) -> npt.NDArray[np.float32]:
+    labels: Ints, grid: ImageGrid, fields: Sequence[LatticeField]
+) -> Array:
     """Standard errors of exx, eyy, exy, rotation of a block of pixels, (4, ny, nx).
 
     NaN without lattice and where a lattice has no standard errors; never negative.
@@ -140,8 +139,8 @@ def uncertainty_block(
 
 
 def displacement_block(
-    labels: npt.NDArray[np.integer], grid: ImageGrid, fields: Sequence[LatticeField]
-) -> npt.NDArray[np.float32]:
+    labels: Ints, grid: ImageGrid, fields: Sequence[LatticeField]
+) -> Array:
     """u (x, y) in nm of a block of pixels, shape (2, ny, nx), NaN without lattice."""
     splines = [(field, field.displacement) for field in fields]
     return _filled_block(2, labels, grid, splines, AS_THEY_ARE)
@@ -149,11 +148,11 @@ def displacement_block(
 
 def _filled_block(
     count: int,
-    labels: npt.NDArray[np.integer],
+    labels: Ints,
     grid: ImageGrid,
     splines: Sequence[tuple[LatticeField, SplineField]],
     kind: int,
-) -> npt.NDArray[np.float32]:
+) -> Array:
     """Values of lattices at their pixels, where their fringes are seen, else NaN."""
     result = np.empty((count, *labels.shape), np.float32)
     if not splines:
@@ -178,5 +177,8 @@ def _filled_block(
 
 def _filled(std: Array) -> Array:
     """Unknown places as the nearest known ones; all NaN if none is known."""
-    known = np.isfinite(std).all(axis=0)
-    return std[(..., *nearest_known(known))] if known.any() else std
+    known = np.all(np.isfinite(std), axis=0)
+    if not known.any():
+        return std
+    rows, columns = nearest_known(known)
+    return std[..., rows, columns]

@@ -8,9 +8,8 @@ arrays as large as the fringes are read, none is made.
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array
 
 
 def least_squares_solver(

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.peaks.manual import noise_densities
 from hyperspy_t2t.peaks.window import region_window
@@ -24,8 +24,6 @@ from hyperspy_t2t.strain.fringes import Fringes, local_fringes
 from hyperspy_t2t.strain.gpa import mean_lattice
 from hyperspy_t2t.strain.useful_g import MOST, different, most_useful
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 DEPTH = 7.0
 """Coarse pixels, half a σ each, from an outline from which on nothing leaks in."""
 _ENOUGH = 60
@@ -55,7 +53,7 @@ def probe(
     grid: ImageGrid,
     g_vectors: Array,
     nodes: Array,
-    usable: npt.NDArray[np.bool_],
+    usable: Bools,
     *,
     resolution: float,
     strength: Array | None = None,
@@ -145,7 +143,7 @@ def resolution_within(reference: Mask, grid: ImageGrid, *, resolution: float) ->
     return min(resolution, within, np.sqrt(area / (4 * np.pi * _ENOUGH)))
 
 
-def _telling(fringes: Fringes, weight: Array, count: int) -> npt.NDArray[np.intp]:
+def _telling(fringes: Fringes, weight: Array, count: int) -> Ints:
     """The given fringes and the strongest others, to tell the noise by."""
     level = (fringes.amplitude * weight).sum(axis=(1, 2))
     seen = count + np.flatnonzero(level[count:] > _SEEN * level.max())

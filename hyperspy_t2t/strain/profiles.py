@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.calibration import ImageGrid
-
-Array = npt.NDArray[np.floating]
 
 
 class Line(NamedTuple):
@@ -53,8 +52,12 @@ def sampled_line(
     """
     start, end = np.asarray(start, float), np.asarray(end, float)
     _check_ends(start, end, grid)
-    if not 0 <= width < np.inf:
-        raise ValueError(f"Expected a width from 0 nm, got {width!r} nm.")
+    widest = float(np.hypot(*np.multiply(grid.shape, grid.pixel_size)))
+    if not 0 <= width <= widest:
+        raise ValueError(
+            f"Expected a width from 0 nm to the image's diagonal, {widest:.4g} nm, got "
+            f"{width!r} nm."
+        )
     length = float(np.linalg.norm(end - start))
     direction = (end - start) / length
     across = np.array([-direction[1], direction[0]])

@@ -5,12 +5,10 @@
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Mask
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 Numbers = dict[str, float]
 Quality = Mapping[str, Mapping[str, float]]
 FIT = ("yes", "with care", "no")
@@ -75,10 +73,11 @@ def grey_level_quality(image: Array) -> Numbers:
     ends = np.count_nonzero(values == high)
     rival = np.count_nonzero(below == below.max()) if below.size else 0
     cut = ends > max(3, 3 * rival)
-    whole = finite.all(axis=1)
+    whole = np.all(finite, axis=1)
     filled = np.where(finite, image, low)
     flat = whole & (np.ptp(filled, axis=1) == 0)
-    again = (filled[1:] == filled[:-1]).all(axis=1) & whole[1:] & whole[:-1] & ~flat[1:]
+    again = np.all(filled[1:] == filled[:-1], axis=1)
+    again &= whole[1:] & whole[:-1] & ~flat[1:]
     return {
         "missing_share": float(1 - finite.mean()),
         "saturated_share": ends / values.size if cut else 0.0,

@@ -12,12 +12,9 @@ as a straight line through all phases is better than one through the first and t
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Mask
 from hyperspy_t2t.strain.continuation import core
-
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 
 
 def depth_weight(mask: Mask) -> Array:

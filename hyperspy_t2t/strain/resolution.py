@@ -5,12 +5,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Mask
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 _SINGULAR = 0.01
 """Change of ∂u/∂r beyond which a place, at a misfit dislocation, counts no more."""
 STEP, COARSEST = 2**0.25, 3.0

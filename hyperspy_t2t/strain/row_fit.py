@@ -13,15 +13,12 @@ squares. Rows of the reference share one pattern, all others have another.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.row_kernels import Pixels, cell_residual, row_moments
 from hyperspy_t2t.strain.visible_nodes import CellNodes
 
-Array = npt.NDArray[np.floating]
-Complex = npt.NDArray[np.complexfloating]
-Mask = npt.NDArray[np.bool_]
 FEWEST_PIXELS = 48
 """Pixels of a lattice a row must hold."""
 _PASSES, _NEWTON = 4, 2
@@ -96,7 +93,7 @@ def row_steps(
     return _with_errors(steps, row_moments(pixels, tables, steps))
 
 
-def _tables(pattern: Complex, nodes: CellNodes) -> Array:
+def _tables(pattern: ComplexArray, nodes: CellNodes) -> Array:
     """Values and slopes of patterns (2, n) in the cell, (2, *size, 3)."""
     from scipy.fft import ifft2
 
@@ -113,8 +110,8 @@ def _tables(pattern: Complex, nodes: CellNodes) -> Array:
 
 
 def _left_in_cell(
-    pixels: Pixels, tables: Array, steps: Array, order: npt.NDArray[np.integer]
-) -> Complex:
+    pixels: Pixels, tables: Array, steps: Array, order: Ints
+) -> ComplexArray:
     """Waves that the patterns lack, shape (2, n)."""
     rest, weight = cell_residual(pixels, tables, steps)
     waves = np.fft.fft2(rest)[:, order[:, 0], order[:, 1]]

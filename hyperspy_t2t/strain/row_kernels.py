@@ -11,10 +11,8 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Integers = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Ints
 
 
 class Pixels(NamedTuple):
@@ -37,8 +35,8 @@ class Pixels(NamedTuple):
     """
 
     flat: Array
-    side: Integers
-    zone: Integers
+    side: Ints
+    zone: Ints
     displacement: Array
     amplitude: Array
     x: Array

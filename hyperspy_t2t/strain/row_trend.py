@@ -3,10 +3,10 @@
 """The smooth part of a sequence of numbers with noise."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array, Bools
+
 MOST_FLEXIBLE = 12
 """Rows over which a trend averages at least."""
 _BETTER = 8.0
@@ -57,7 +57,7 @@ def smooth_trend(values: Array, variance: Array) -> tuple[Array, Array]:
     return straight + fits[best][0], straight
 
 
-def _weights(variance: Array, known: npt.NDArray[np.bool_]) -> Array:
+def _weights(variance: Array, known: Bools) -> Array:
     """Inverse variances, one on average, zero where nothing is known."""
     total = variance + np.median(variance[known])
     weight = np.where(known, 1 / np.maximum(total, 1e-300), 0.0)

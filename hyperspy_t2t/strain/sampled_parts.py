@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Mask, pair
 from hyperspy_t2t.calibration import ImageGrid
 
-Mask = npt.NDArray[np.bool_]
 SIDE = 160
 """Side of a part in places of the coarse grid, half a σ each."""
 STEP = 16
@@ -30,8 +30,8 @@ class Part(NamedTuple):
 
 def thinned(grid: ImageGrid) -> ImageGrid:
     """Every 16th place of a grid, where :func:`sampled_parts` looks at the regions."""
-    shape = tuple(-(-size // STEP) for size in grid.shape)
-    return ImageGrid(shape, tuple(STEP * p for p in grid.pixel_size), grid.origin)
+    shape = pair(-(-size // STEP) for size in grid.shape)
+    return ImageGrid(shape, pair(STEP * p for p in grid.pixel_size), grid.origin)
 
 
 def sampled_parts(inside: Mask, shape: tuple[int, int], *, margin: int) -> list[Part]:
@@ -73,7 +73,7 @@ def _around(cell: tuple[int, int], shape: tuple[int, int], margin: int) -> Part:
         first = max(0, start - margin)
         whole.append(slice(first, min(size, stop + margin)))
         inner.append(slice(start - first, stop - first))
-    return Part(tuple(whole), tuple(inner))
+    return Part(pair(whole), pair(inner))
 
 
 def joined(arrays: Sequence[npt.NDArray]) -> npt.NDArray:

@@ -5,11 +5,10 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
 _REACH = 24
 """Pixels beyond which a quintic spline does not feel its neighbours (1e-9)."""
 _ROWS = 6
@@ -100,7 +99,7 @@ def _moved(image: Array, x: Array, y: Array) -> Array:
     return np.where(missing, np.nan, values)
 
 
-def _filled(values: Array, missing: npt.NDArray[np.bool_]) -> Array:
+def _filled(values: Array, missing: Bools) -> Array:
     """Missing pixels take the value of the nearest in their row, else zero."""
     place = np.arange(values.shape[1])
     filled = np.where(missing, 0.0, values)
@@ -131,7 +130,7 @@ def _along_rows(values: Array, shift: Array, *, order: int = 5) -> Array:
     return result
 
 
-def _mirrored(index: npt.NDArray[np.intp], size: int) -> npt.NDArray[np.intp]:
+def _mirrored(index: Ints, size: int) -> Ints:
     """Indices beyond an end of a row, mirrored about its last pixel."""
     period = max(2 * size - 2, 1)
     index = np.abs(index) % period
@@ -151,7 +150,7 @@ def _rebuilt_rows(values: Array, shift: Array) -> Array:
     result = values.copy()
     count = min(4, len(kept))
     for row in range(len(shift)):
-        first = np.searchsorted(nodes, row) - count // 2
+        first = int(np.searchsorted(nodes, row)) - count // 2
         first = min(max(first, 0), len(kept) - count)
         near = slice(first, first + count)
         weight = _lagrange(nodes[near], float(np.clip(row, nodes[0], nodes[-1])))

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.demodulation import local_amplitude
 from hyperspy_t2t.strain.interpolation import SplineField
@@ -21,8 +21,6 @@ from hyperspy_t2t.strain.row_fit import FEWEST_PIXELS, row_steps
 from hyperspy_t2t.strain.row_trend import smooth_trend
 from hyperspy_t2t.strain.visible_nodes import CellNodes, visible_nodes
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
 _FEWEST_ROWS = 48
 _OUTLIER = 4.5
 """Standard deviations beyond which a row isn't believed."""
@@ -177,7 +175,7 @@ def row_offsets(
         _without_mean(image, grid, 1.5 * lattice.smoothing), grid, nodes,
         displacement=u, amplitude=amplitude, used=used, by_reference=by_reference,
     )  # fmt: skip
-    measured = np.isfinite(steps.covariance).all(axis=(1, 2))
+    measured = np.all(np.isfinite(steps.covariance), axis=(1, 2))
     raw = steps.whole - _row_mean_displacement(u, used)
     raw = np.where(measured[:, None], raw, np.nan)
     apart = steps.halves - steps.whole[:, None]

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.frequencies import upper_half
 
-Array = npt.NDArray[np.floating]
 SHARED = 0.22
 """Regions share a lattice when their g differ by less than this share of |g|."""
 _CLEAR = 1e4
@@ -58,12 +57,12 @@ class RegionSpots:
 
     g: Array
     snr: Array
-    indexed: npt.NDArray[np.bool_]
+    indexed: Bools
     score: float
     scale: float
     area: float
     sides: int
-    steady: npt.NDArray[np.bool_] | None = None
+    steady: Bools | None = None
     anisotropy: float = 0.0
     bottom: bool = False
     unevenness: float = 0.0
@@ -238,9 +237,7 @@ def steady_pair(region: RegionSpots, pair: Array) -> bool:
     return bool(region.steady[nearest].all())
 
 
-def _best_pair(
-    region: RegionSpots, eligible: npt.NDArray[np.bool_]
-) -> tuple[Array | None, float]:
+def _best_pair(region: RegionSpots, eligible: Bools) -> tuple[Array | None, float]:
     """Best pair of the spots that are eligible, and its merit."""
     g = region.g[eligible]
     i, j = np.triu_indices(len(g), 1)

@@ -18,12 +18,10 @@ from math import ceil, gcd
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, ComplexArray, Ints
 from hyperspy_t2t.strain.array_library import ArrayLibrary
 
-Array = npt.NDArray[np.floating]
-ComplexArray = npt.NDArray[np.complexfloating]
 PARTS = 4
 """The coarse pitch is a multiple of a pixel divided by this."""
 REACH = 7.0
@@ -46,7 +44,7 @@ def coarse_pitch(size: int, pixel_size: float, sigma: float) -> int:
 class Sideband(NamedTuple):
     """A window of the spectrum along one axis and what makes fields of it."""
 
-    places: npt.NDArray[np.intp]
+    places: Ints
     """In the whole spectrum: as many as samples in the order of an inverse transform,
     then those beyond, that repeat as `beyond` on the coarse grid."""
     beyond: slice
@@ -224,9 +222,9 @@ def each_component(
 
 def _cut(
     spectrum: Any,
-    rows: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
-    mirrored: npt.NDArray[np.bool_],
+    rows: Ints,
+    columns: Ints,
+    mirrored: Bools,
     library: ArrayLibrary,
 ) -> Any:
     """Window of the whole spectrum, whose other half is F(−f) = F(f)*."""

@@ -10,10 +10,9 @@ shapes (n,) and (n, 4).
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Bools, Ints
+
 AS_THEY_ARE, NOT_NEGATIVE, REFERENCE, GPA, POLAR = range(5)
 """What :func:`fill_pixels` makes of the values of a pixel."""
 
@@ -121,8 +120,8 @@ def fill_grid(
 @numba.njit(cache=True, nogil=True)
 def fill_pixels(
     coefficients: Array, rows: Ints, along_y: Array, columns: Ints, along_x: Array,
-    labels: npt.NDArray[np.int32], members: npt.NDArray[np.bool_], faintest: float,
-    kind: int, result: npt.NDArray[np.float32], fresh: bool,
+    labels: Ints, members: Bools, faintest: float,
+    kind: int, result: Array, fresh: bool,
 ) -> None:  # fmt: skip
     """What a lattice says of its pixels into `result`, (n, ny, nx), line by line.
 
@@ -170,7 +169,7 @@ def fill_pixels(
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_member(label: int, members: npt.NDArray[np.bool_]) -> bool:
+def _is_member(label: int, members: Bools) -> bool:
     return 0 <= label < len(members) and members[label]
 
 

@@ -3,8 +3,8 @@
 """Standard errors of strain and rotation from those of the displacement gradient."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.frames import (
     Convention,
     deformation_gradient,
@@ -13,7 +13,6 @@ from hyperspy_t2t.frames import (
     strain_components,
 )
 
-Array = npt.NDArray[np.floating]
 _STEP = 1e-6
 
 

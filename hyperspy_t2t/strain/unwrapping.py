@@ -14,13 +14,10 @@ by 2π, and then all circuits close.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.integer]
 _LEAST_COST = 1e-3
 """Cost of a cut where there is no weight, relative to the best place: of two ways
 through nothing the shorter one is taken."""
@@ -34,7 +31,7 @@ class Steps(NamedTuple):
     along_x: Array
     """From each place to the next along x, shape (ny, nx − 1)."""
 
-    def residues(self) -> Integers:
+    def residues(self) -> Ints:
         """Turns of 2π around each four neighbours, from +x towards +y.
 
         Shape (ny − 1, nx − 1).
@@ -149,7 +146,7 @@ def _cut_costs(steps: Steps, slope: Array, weight: Array, grid: ImageGrid) -> St
     )
 
 
-def _closed(steps: Steps, residues: Integers, costs: Steps) -> Steps:
+def _closed(steps: Steps, residues: Ints, costs: Steps) -> Steps:
     """Steps whose circuits all close: 2π is taken off across paths between residues.
 
     Circuits are the nodes of a graph with a ring of free ones around the image; an edge
@@ -159,10 +156,10 @@ def _closed(steps: Steps, residues: Integers, costs: Steps) -> Steps:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import dijkstra
 
-    charge = np.pad(residues, 1)
-    ring = np.ones(charge.shape, bool)
-    ring[1:-1, 1:-1] = False
-    charge, ring = charge.ravel(), ring.ravel()
+    padded = np.pad(residues, 1)
+    edge = np.ones(padded.shape, bool)
+    edge[1:-1, 1:-1] = False
+    charge, ring = np.ravel(padded), np.ravel(edge)
     first, second = _circuits_beside(steps)
     cost = np.concatenate([part.ravel() for part in costs])
     distance, before, owner = dijkstra(
@@ -193,7 +190,7 @@ def _closed(steps: Steps, residues: Integers, costs: Steps) -> Steps:
     )
 
 
-def _circuits_beside(steps: Steps) -> tuple[Integers, Integers]:
+def _circuits_beside(steps: Steps) -> tuple[Ints, Ints]:
     """Numbers of the circuits on both sides of each step, those along y first.
 
     A turn taken off the step moves a residue from the first to the second.
@@ -220,7 +217,7 @@ def _add(turns: Array, start: int, stop: int, flow: float, steps: Steps) -> None
     turns[edge] += sign * flow
 
 
-def _trees(links: list[list[int]], charge: Integers) -> list[int]:
+def _trees(links: list[list[int]], charge: Ints) -> list[int]:
     """Which of the links, shortest first, join residues to trees that cancel.
 
     A link is taken if the residues of one of the trees that it joins do not cancel yet;
@@ -251,7 +248,7 @@ def _trees(links: list[list[int]], charge: Integers) -> list[int]:
 
 
 def _flows(
-    links: list[list[int]], taken: list[int], charge: Integers
+    links: list[list[int]], taken: list[int], charge: Ints
 ) -> list[tuple[int, int]]:
     """What to move across each link, from its first to its second end.
 

@@ -3,12 +3,11 @@
 """Which nodes of the reciprocal lattice measure it, beside the two with its phase."""
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.fringes import Fringes
 
-Array = npt.NDArray[np.floating]
 MOST = 18
 """Nodes taken in all, the pair included."""
 LEAST = 3.0
@@ -47,7 +46,7 @@ def lattice_nodes(pair: Array, grid: ImageGrid, resolution: float) -> Array:
     return g[usable][np.argsort(length[usable], kind="stable")]
 
 
-def different(g_vectors: Array, others: Array) -> npt.NDArray[np.intp]:
+def different(g_vectors: Array, others: Array) -> Ints:
     """Rows of `g_vectors` that are neither one of others nor −g of it, none twice."""
     kept: list[int] = []
     for row, g in enumerate(g_vectors):
@@ -64,11 +63,11 @@ def most_useful(
     fringes: Fringes,
     weight: Array,
     density: float,
-    allowed: npt.NDArray[np.bool_],
+    allowed: Bools,
     *,
     least: float = LEAST,
     most: int,
-) -> npt.NDArray[np.intp]:
+) -> Ints:
     """Fringes that stand clear of the noise, those that lower it most first.
 
     White noise of density D has the power D/(4πσ²) in a fringe. A fringe lowers the

@@ -5,16 +5,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.maps import LatticeField
 
-Mask = npt.NDArray[np.bool_]
-
 
 def unmixed(
-    labels: npt.NDArray[np.integer],
+    labels: Ints,
     grid: ImageGrid,
     members: Sequence[int],
     *,
@@ -42,11 +40,11 @@ def unmixed(
 
 
 def validity_block(
-    labels: npt.NDArray[np.integer],
+    labels: Ints,
     grid: ImageGrid,
     fields: Sequence[LatticeField],
     places: Sequence[Mask],
-) -> npt.NDArray[np.float32]:
+) -> Array:
     """1 where strain of a block of pixels is valid, else 0, shape (1, ny, nx).
 
     Parameters

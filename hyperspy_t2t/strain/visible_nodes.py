@@ -5,14 +5,11 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.frequencies import hann_window, upper_half
 
-Array = npt.NDArray[np.floating]
-Mask = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.integer]
 MOST = 64
 """Reflections taken."""
 _FRACTION = 4
@@ -43,7 +40,7 @@ class CellNodes(NamedTuple):
     """
 
     basis: Array
-    order: Integers
+    order: Ints
 
     @property
     def g(self) -> Array:
@@ -99,7 +96,7 @@ def _spectrum(image: Array, grid: ImageGrid, inside: Mask) -> tuple[Array, Array
     return power, np.array(image.shape[::-1]) * np.array(grid.pixel_size)[::-1]
 
 
-def _orders_below_nyquist(basis: Array, grid: ImageGrid) -> Integers:
+def _orders_below_nyquist(basis: Array, grid: ImageGrid) -> Ints:
     """Whole numbers (n, 2) of all nodes of a basis below Nyquist, half of them."""
     nyquist = 0.95 * 0.5 / np.array(grid.pixel_size)[::-1]
     reach = int(np.ceil((nyquist @ np.abs(np.linalg.inv(basis))).max()))
@@ -109,7 +106,7 @@ def _orders_below_nyquist(basis: Array, grid: ImageGrid) -> Integers:
     return order[upper_half(g) & (np.abs(g) < nyquist).all(axis=1)]
 
 
-def _seen(power: Array, order: Integers, place: Array) -> tuple[Array, Mask]:
+def _seen(power: Array, order: Ints, place: Array) -> tuple[Array, Mask]:
     """Power of the nodes at places (x, y) of a spectrum, and which stand out.
 
     Between whole orders of the pair, the flank of a spot must not be taken for one.
@@ -121,13 +118,13 @@ def _seen(power: Array, order: Integers, place: Array) -> tuple[Array, Mask]:
     return peak, seen & (_whole(order) | (peak > _SPOT * ring))
 
 
-def _peaks(power: Array, pixel: Integers) -> tuple[Array, Array, Array]:
+def _peaks(power: Array, pixel: Ints) -> tuple[Array, Array, Array]:
     """Power at spectral pixels (x, y), on the streak they stand on, in a ring around.
 
     The largest within a pixel, the median along gy, and the largest in the ring.
     """
 
-    def at(y: Integers, x: Integers) -> Array:
+    def at(y: Ints, x: Ints) -> Array:
         return power[
             (pixel[:, 1, None] + y) % power.shape[0],
             (pixel[:, 0, None] + x) % power.shape[1],
@@ -147,12 +144,12 @@ def _peaks(power: Array, pixel: Integers) -> tuple[Array, Array, Array]:
     )
 
 
-def _whole(order: Integers) -> Mask:
+def _whole(order: Ints) -> Mask:
     """Whether quarter orders (n, 2) are whole orders of the pair."""
     return (order % _FRACTION == 0).all(axis=1)
 
 
-def _belonging(order: Integers) -> Integers:
+def _belonging(order: Ints) -> Ints:
     """The pair, and those of the quarter orders (n, 2) that don't stand alone."""
     between = order[~_whole(order)]
     # Friedel pairs differ by their sign.
@@ -164,7 +161,7 @@ def _belonging(order: Integers) -> Integers:
     return np.concatenate([_FRACTION * np.eye(2, dtype=int), together])
 
 
-def _generated(vectors: Integers) -> Integers:
+def _generated(vectors: Ints) -> Ints:
     """Basis (2, 2) of all whole-number sums of vectors (n, 2) that span the plane."""
     first, second = np.zeros(2, int), 0
     for vector in np.array(vectors):

@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
+from hyperspy_t2t.signals._carried.saving import SavedWhole
+from hyperspy_t2t.signals._carried.schema import StoredNode
+
 _CHUNK = 2048
 _DROPPED = "no longer fit and were dropped"
 _INNER = ("hyperspy", "hyperspy_t2t")
@@ -47,7 +51,7 @@ def in_memory(node: Any) -> dict:
     """A metadata node as plain dicts and numpy arrays, read all at once."""
     import dask
 
-    return dask.compute(node.as_dictionary())[0]
+    return StoredNode(dask.compute(node.as_dictionary())[0])
 
 
 def look_up(labels: np.ndarray, *, table: np.ndarray) -> np.ndarray:
@@ -60,7 +64,7 @@ def small_or_dask(array: np.ndarray) -> Any:
     return array if array.nbytes < _SMALL else as_dask(array)
 
 
-class PixelCompanions:
+class PixelCompanions(SavedWhole):
     """Keeps arrays in metadata in step with the pixels of a two-dimensional signal.
 
     Their last two axes are the signal's (y, x). Slicing and cropping cut them
@@ -191,7 +195,7 @@ class PixelCompanions:
         return result
 
 
-class ComputesCarried:
+class ComputesCarried(SignalMixin):
     """First base of lazy classes: ``compute`` also reads the arrays in metadata."""
 
     def plot(self, *args: Any, **kwargs: Any) -> None:

@@ -20,7 +20,7 @@ def processing(source: Any, operation: str, parameters: dict[str, Any]) -> dict:
     parameters
         What it was called with, and what it chose itself.
     """
-    from hyperspy_t2t import __version__
+    from hyperspy_t2t import __version__  # type: ignore[attr-defined]
 
     node = source.metadata.get_item("Processing")
     steps = dict(node.as_dictionary()) if node is not None else {}

@@ -45,7 +45,8 @@ class Selection:
         """
         labels, grid = regions._labels(), image_grid(regions)
         if _is_mask(where, labels.shape):
-            mask, record = _checked_mask(where, labels), {"where": "mask"}
+            mask = _checked_mask(where, labels)
+            record: dict[str, Any] = {"where": "mask"}
         else:
             inside, record = _shape(where, grid, units_of(regions))
             mask = pixels_inside(inside, grid, labels.chunks)
@@ -90,7 +91,7 @@ def units_of(signal: Any) -> tuple[float, float]:
     return nanometres_per_unit(x_axis.units), nanometres_per_unit(y_axis.units)
 
 
-def as_points(values: Any) -> np.ndarray | None:
+def as_points(values: Any) -> Any:
     """Finite points (n, 2), None if that is not what the values are."""
     points = _array(values)
     if points is None or points.ndim != 2 or points.shape[1] != 2:
@@ -135,7 +136,7 @@ def digest(mask: Any) -> str:
     total = hashlib.sha1(usedforsecurity=False)
     ends = np.cumsum(mask.chunks[0])
     for start, end in zip(ends - mask.chunks[0], ends, strict=True):
-        total.update(np.ascontiguousarray(mask[start:end], np.uint8))
+        total.update(np.ascontiguousarray(mask[start:end], np.uint8).tobytes())
     return total.hexdigest()
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.array_types import pair
+from hyperspy_t2t.calibration import ImageGrid, grey_values
 from hyperspy_t2t.segmentation.properties import Sums, block_sums, merge_sums
-from hyperspy_t2t.signals._carried.companions import as_dask, carried
+from hyperspy_t2t.signals._carried.companions import as_dask, carried, in_memory
+from hyperspy_t2t.signals._carried.schema import stored
 
 LARGEST_WINDOW = 2048
 """Longest side in pixels of the part of a region that is transformed at once."""
@@ -56,15 +58,16 @@ class Source:
     @classmethod
     def from_metadata(cls, signal: Any, *, grid: ImageGrid | None = None) -> "Source":
         """What ``metadata.Source`` holds; the signal's own pixels give the grid."""
-        if signal.metadata.get_item("Source.image") is None:
+        kept = (signal.metadata.get_item(f"Source.{k}") for k in ("image", "labels"))
+        if any(one is None for one in kept):
             raise ValueError(
                 f"Expected the micrograph in metadata.Source of this "
                 f"{type(signal).__name__}, got none: an operation that changes pixels "
                 "dropped it. Start again from the step before."
             )
         if grid is None:
-            stored = signal.metadata.get_item("Source.grid").as_dictionary()
-            grid = ImageGrid.from_dict(stored)
+            given = stored(signal, "Source.grid")
+            grid = ImageGrid.from_dict(in_memory(given))
         image = carried(signal, "Source.image")
         if image.shape != grid.shape:
             raise ValueError(
@@ -104,12 +107,12 @@ class Source:
         """
         if max(part.stop - part.start for part in box) > longest:
             box = self._deepest_window(label, box, longest)
-        box = tuple(
+        box = pair(
             slice(max(0, part.start - wide), min(size, part.stop + wide))
             for part, wide, size in zip(box, margin, self.grid.shape, strict=True)
         )
         return RegionImage(
-            np.asarray(self.image[box], dtype=float),
+            grey_values(self.image[box]),
             self.mask(label, box),
             self.grid.window(*box),
         )
@@ -125,7 +128,7 @@ class Source:
         from scipy.ndimage import distance_transform_edt
 
         step = 8
-        coarse = self.mask(label, tuple(slice(p.start, p.stop, step) for p in box))
+        coarse = self.mask(label, pair(slice(p.start, p.stop, step) for p in box))
         depth = distance_transform_edt(np.pad(coarse, 1))[1:-1, 1:-1]
         centre = np.unravel_index(depth.argmax(), depth.shape)
         window = []
@@ -134,7 +137,7 @@ class Source:
             start = part.start + int(middle) * step - size // 2
             start = min(max(start, part.start), part.stop - size)
             window.append(slice(start, start + size))
-        return tuple(window)
+        return pair(window)
 
 
 def _by_block(kernel: Any, labels: Any, *images: Any) -> tuple[Any, ...]:

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.signals._carried.saving import SavedWhole
+from hyperspy_t2t.signals._carried.schema import stored
 
-class FlatTable:
+
+class FlatTable(SavedWhole):
     """A signal of rows (navigation) and columns (signal), grouped by region.
 
     ``metadata.<node>`` holds ``columns``, ``columns_units``, ``region_labels`` and
@@ -21,23 +24,23 @@ class FlatTable:
     @property
     def columns(self) -> list[str]:
         """Names of the columns."""
-        return [str(name) for name in self.metadata.get_item(f"{self._node}.columns")]
+        return [str(name) for name in stored(self, f"{self._node}.columns")]
 
     @property
     def columns_units(self) -> list[str]:
         """Units of the columns; empty where a quantity has none."""
-        units = self.metadata.get_item(f"{self._node}.columns_units")
+        units = stored(self, f"{self._node}.columns_units")
         return [str(unit) for unit in units]
 
     @property
     def region_labels(self) -> np.ndarray:
         """Labels of the regions the table was made for, in the order of its rows."""
-        return np.asarray(self.metadata.get_item(f"{self._node}.region_labels"))
+        return np.asarray(stored(self, f"{self._node}.region_labels"))
 
     @property
     def offsets(self) -> np.ndarray:
         """First row of each region and the number of rows, shape (n_regions + 1,)."""
-        return np.asarray(self.metadata.get_item(f"{self._node}.offsets"))
+        return np.asarray(stored(self, f"{self._node}.offsets"))
 
     @property
     def table(self) -> np.ndarray:

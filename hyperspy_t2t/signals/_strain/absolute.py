@@ -136,7 +136,7 @@ def _bulk_of(strain: Any, label: int, g: np.ndarray) -> np.ndarray | None:
     """Two measured g of a region as its bulk has them, None without a phase."""
     solution = best_of(in_memory(strain.metadata.Phases), label)
     hkl = reflections(solution, g)
-    return None if hkl is None else bulk_g(solution, hkl)
+    return None if hkl is None or solution is None else bulk_g(solution, hkl)
 
 
 def image_correction(strain: Any) -> np.ndarray:
@@ -250,14 +250,14 @@ def _cell_errors(
 ) -> tuple[LatticeCell, float]:
     """Standard errors of lengths, angle, and ratio of two lattice vectors."""
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    stretch = [lattice.error(unit, unit) for unit in units]
-    turn = [lattice.error(np.array([-unit[1], unit[0]]), unit) for unit in units]
+    first, second = (lattice.error(unit, unit) for unit in units)
+    turn, other = (lattice.error(np.array([-unit[1], unit[0]]), unit) for unit in units)
     std = LatticeCell(
-        measured.a * stretch[0],
-        measured.b * stretch[1],
-        float(np.degrees(np.hypot(*turn))),
+        measured.a * first,
+        measured.b * second,
+        float(np.degrees(np.hypot(turn, other))),
     )
-    return std, float(np.hypot(*stretch) * measured.b / measured.a)
+    return std, float(np.hypot(first, second) * measured.b / measured.a)
 
 
 def check_calibration(calibration: str) -> None:

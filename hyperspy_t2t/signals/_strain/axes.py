@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.signals._carried.source import Source
@@ -35,8 +36,8 @@ def _along_interface(source: Source, reference: int) -> float:
     shape = source.grid.shape
     step = max(1, -(-max(shape) // _PLACES))
     coarse = ImageGrid(
-        tuple(-(-size // step) for size in shape),
-        tuple(step * pixel for pixel in source.grid.pixel_size),
+        pair(-(-size // step) for size in shape),
+        pair(step * pixel for pixel in source.grid.pixel_size),
         source.grid.origin,
     )
     rows, columns = nearest_indices(source.grid, coarse)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import as_numbers
 from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._strain.fields import by_blocks
 from hyperspy_t2t.strain.bragg_filter import BraggField, bragg_block, bragg_field
@@ -15,6 +16,11 @@ def filtered_image(
     strain: Any, *, g_vectors: Any, region: int | None, resolution: Any, mean: bool
 ) -> Any:
     """Signal2D of the chosen spots; parameters as of StrainMap.bragg_filter."""
+    if g_vectors is not None and as_numbers(g_vectors) is None:
+        raise ValueError(
+            "Expected g_vectors as (gx, gy) in 1/nm, shape (n, 2), got "
+            f"{g_vectors!r:.80}."
+        )
     source = strain._source()
     reference_of = strain.reference_of
     if region is not None and g_vectors is None and region not in reference_of:

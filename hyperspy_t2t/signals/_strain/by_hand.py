@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid, image_grid, nanometres_per_unit
-from hyperspy_t2t.frames import check_convention
+from hyperspy_t2t.frames import Convention, check_convention
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.choice import given_g_vectors, resolutions_of
 from hyperspy_t2t.signals._strain.measured_strain import (
@@ -29,7 +29,7 @@ def gpa_by_hand(
     g_vectors: Any,
     reference: Any,
     resolution: Any,
-    convention: str,
+    convention: Convention,
     axes: Any = "image",
     correct_scan: bool = False,
     device: Any = "cpu",
@@ -82,7 +82,7 @@ def setup_by_hand(
 
 
 def given_by_hand(
-    setup: Setup, box: Box | None, resolution: Any, convention: str
+    setup: Setup, box: Box | None, resolution: Any, convention: Convention
 ) -> dict:
     """What the user gave, for metadata."""
     return {

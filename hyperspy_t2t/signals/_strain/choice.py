@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import as_numbers
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.measured_strain import (
@@ -147,12 +148,13 @@ def _anisotropy(distortion: np.ndarray) -> float:
 
 def given_g_vectors(g_vectors: Any) -> np.ndarray | None:
     """The g-vectors of the user, None for "auto" and "pair"."""
-    if not isinstance(g_vectors, str):
-        return np.asarray(g_vectors, float)
-    if g_vectors not in ("auto", "pair"):
+    numbers = as_numbers(g_vectors)
+    if numbers is not None:
+        return numbers
+    if not isinstance(g_vectors, str) or g_vectors not in ("auto", "pair"):
         raise ValueError(
             "Expected g_vectors as 'auto', 'pair' or two or more frequencies (gx, gy) "
-            f"in 1/nm, got {g_vectors!r}."
+            f"in 1/nm, got {g_vectors!r:.80}."
         )
     return None
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.peaks.manual import noise_densities
 from hyperspy_t2t.signals._carried.companions import in_memory
 from hyperspy_t2t.signals._carried.source import RegionImage, Source
 from hyperspy_t2t.signals._peaks.solutions import best_of
+from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
 from hyperspy_t2t.signals._strain.scan import offsets_of, scan_to_dict
 from hyperspy_t2t.strain.quality import (
     banding_quality,
@@ -59,7 +61,7 @@ def quality_of(strain: Any) -> dict[str, Any]:
         "sampling": sampling_quality(source.grid, g[_carrying(fringes["snr"])]),
         "levels": grey_level_quality(region.image),
         "banding": banding_quality(region.image),
-        "signal": _signal(region, fringes, domain, resolution),
+        "signal": _signal(source, region, fringes, domain),
         "scan": _scan(_found_rows(strain), pixel_size),
         "distortion": _distortion(strain, label),
     }
@@ -85,23 +87,35 @@ def _carrying(snr: np.ndarray) -> np.ndarray:
 
 
 def _signal(
-    region: RegionImage, fringes: dict, domain: dict, resolution: float
+    source: Source, region: RegionImage, fringes: dict, domain: dict
 ) -> dict[str, float]:
     """The weakest of the first two fringes, and the noise of the worst component."""
     inside = region.image[region.mask & np.isfinite(region.image)]
-    noise = float(fringes["strain_noise"][:2].max())
-    if "std" in domain:
-        typical = np.nanmedian(np.asarray(domain["std"]), axis=(1, 2))
-        noise = float(np.nanmax(typical)) if np.isfinite(typical).any() else noise
+    noise = _strain_noise(source, domain)
     return {
         "snr": float(fringes["snr"][:2].min()),
-        "strain_noise": noise,
-        "resolution": resolution,
+        "strain_noise": noise
+        if np.isfinite(noise)
+        else float(fringes["strain_noise"][:2].max()),
+        "resolution": float(domain["resolution"]),
         "mean": float(inside.mean()),
         "contrast": float(2 * fringes["amplitude"][:2].min() / abs(inside.mean()))
         if inside.mean()
         else 0.0,
     }
+
+
+def _strain_noise(source: Source, domain: dict) -> float:
+    """Median error in the reference region, of the worst component; NaN if unknown.
+
+    Elsewhere the fringes of the reference may be none, and their errors endless.
+    """
+    if "std" not in domain:
+        return np.nan
+    labels = coarse_labels(source, ImageGrid.from_dict(domain["grid"]))
+    std = np.asarray(domain["std"])[:, labels == int(domain["reference"])]
+    std = std[:, np.isfinite(std).all(axis=0)]
+    return float(np.median(std, axis=1).max()) if std.size else np.nan
 
 
 def _found_rows(strain: Any) -> dict[str, Any]:

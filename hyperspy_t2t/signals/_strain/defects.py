@@ -124,11 +124,11 @@ def _phases(strain: Any, source: Source) -> list[Phases]:
 
 def _same_lattice(first: dict, second: dict) -> bool:
     """Whether two domains are measured against the same region at the same places."""
-    pairs = [np.asarray(domain["g_vectors"])[:2] for domain in (first, second)]
+    g, other_g = (np.asarray(d["g_vectors"])[:2] for d in (first, second))
     grids = [ImageGrid.from_dict(domain["grid"]) for domain in (first, second)]
     return (
         int(first["reference"]) == int(second["reference"])
-        and np.allclose(*pairs, rtol=1e-6)
+        and np.allclose(g, other_g, rtol=1e-6)
         and grids[0] == grids[1]
     )
 

@@ -2,18 +2,25 @@
 # License v3.0 or later; see LICENSE.
 """What follows from a StrainMap: absolute strain, epitaxy, dislocations, faults."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 
-class StrainPhysics:
+if TYPE_CHECKING:
+    from hyperspy_t2t.signals._strain.absolute import RegionCell
+    from hyperspy_t2t.signals._strain.epitaxy import Misorientation
+    from hyperspy_t2t.signals.strain_map import StrainMap
+
+
+class StrainPhysics(SignalMixin):
     """Physics on top of a :class:`~hyperspy_t2t.signals.StrainMap`."""
 
     data: Any
     metadata: Any
 
-    def absolute(self, *, calibration: str = "reference") -> "StrainMap":  # noqa: F821
+    def absolute(self, *, calibration: str = "reference") -> "StrainMap":
         """Strain of each region against the bulk cell of its phase.
 
         The strain of a map that ``gpa`` gives is relative to the mean lattice of a
@@ -58,7 +65,7 @@ class StrainPhysics:
 
         return absolute_strain(self, calibration=calibration)
 
-    def lattice(self, label: int, *, calibration: str = "nominal") -> "RegionCell":  # noqa: F821
+    def lattice(self, label: int, *, calibration: str = "nominal") -> "RegionCell":
         """Mean in-plane cell of a region, beside that of its bulk.
 
         Parameters
@@ -130,7 +137,7 @@ class StrainPhysics:
 
         return epitaxy_table(self)
 
-    def misorientation(self, first: int, second: int) -> "Misorientation":  # noqa: F821
+    def misorientation(self, first: int, second: int) -> "Misorientation":
         """Rotation about the beam from the lattice of one region to another.
 
         For regions that need not touch. Of two measured against one reference it is

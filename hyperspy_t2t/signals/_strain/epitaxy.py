@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hyperspy_t2t.array_types import pair as two
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.frames import deformation_gradient, strain_components
+from hyperspy_t2t.frames import Convention, deformation_gradient, strain_components
 from hyperspy_t2t.phases.indices import nicest, primitive_indices
 from hyperspy_t2t.phases.orientation_relations import orientation_relation
 from hyperspy_t2t.phases.reflections import laue_operations
 from hyperspy_t2t.phases.relation_catalogue import related_crystal
+from hyperspy_t2t.signals._carried.schema import stored
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.absolute import correction_of
 from hyperspy_t2t.signals._strain.fields import COMPONENTS
@@ -65,7 +67,7 @@ def epitaxy_table(strain: Any) -> dict[str, np.ndarray]:
     correction = correction_of(strain)
     grid = sampled_grid(source.grid)
     labels = coarse_labels(source, grid)
-    resolution = float(strain.metadata.Strain.resolution)
+    resolution = float(stored(strain, "Strain.resolution"))
     rows = []
     for pair, points in borders(labels, grid, gap=resolution).items():
         if not all(label in lattices for label in pair):
@@ -112,8 +114,8 @@ def misorientation_of(strain: Any, first: int, second: int) -> Misorientation:
 def sampled_grid(grid: ImageGrid) -> ImageGrid:
     """Every n-th pixel, so that the longer side has at most so many."""
     step = -(-max(grid.shape) // _MOST_PLACES)
-    shape = tuple(-(-size // step) for size in grid.shape)
-    return ImageGrid(shape, tuple(step * s for s in grid.pixel_size), grid.origin)
+    shape = two(-(-size // step) for size in grid.shape)
+    return ImageGrid(shape, two(step * s for s in grid.pixel_size), grid.origin)
 
 
 def _pairing(first: MeanLattice, second: MeanLattice) -> Pairing | None:
@@ -156,7 +158,7 @@ def _misorientation(
     first: MeanLattice, second: MeanLattice, between: np.ndarray
 ) -> Misorientation:
     """Rotation of F and its error."""
-    error = np.hypot(*(_component_errors(side)[3] for side in (first, second)))
+    error = np.hypot(_component_errors(first)[3], _component_errors(second)[3])
     angle = rotation_angle(between)
     return Misorientation(float(np.degrees(angle)), float(np.degrees(error)))
 
@@ -219,7 +221,7 @@ def _mismatch_errors(
         v, n = v / np.linalg.norm(v), n / np.linalg.norm(n)
         across = np.array([-v[1], v[0]])
         errors.append([side.error(v, v), side.error(across, v), side.error(n, n)])
-    return Mismatch(*np.hypot(*errors).tolist())
+    return Mismatch(*np.hypot(errors[0], errors[1]).tolist())
 
 
 def _relation(first: MeanLattice, second: MeanLattice) -> tuple[str, float]:
@@ -240,7 +242,7 @@ def _side(
     side: MeanLattice,
     interface: Interface,
     correction: np.ndarray,
-    convention: str,
+    convention: Convention,
 ) -> dict:
     """What a row says of one of its regions."""
     mean = correction @ side.mean @ np.linalg.inv(correction)

@@ -8,6 +8,7 @@ import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.signals._carried.companions import as_dask
+from hyperspy_t2t.signals._carried.schema import StoredNode
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.measured_strain import (
     coarse_labels,
@@ -24,9 +25,10 @@ COMPONENTS = ("exx", "eyy", "exy", "rotation")
 
 def field_of(domain: dict) -> LatticeField:
     """Interpolating field of a stored domain."""
+    domain = StoredNode(domain)  # which says so if something is missing
     return LatticeField.from_samples(
         ImageGrid.from_dict(domain["grid"]),
-        np.asarray(domain["members"]),
+        np.asarray(domain["members"]).tolist(),
         np.asarray(domain["displacement"]),
         np.asarray(domain["gradient"]),
         np.asarray(domain["amplitude"]),
@@ -59,11 +61,12 @@ def field_of_places(domain: dict, label: int, known: np.ndarray) -> LatticeField
     displacement = linear_continuation(
         np.asarray(domain["displacement"]), gradient, grid, known
     )
+    rows, columns = nearest_known(known)
     return LatticeField.from_samples(
         grid,
         (label,),
         displacement,
-        gradient[(..., *nearest_known(known))],
+        gradient[..., rows, columns],
         np.asarray(domain["amplitude"]),
         faintest=float(domain["faintest"]),
     )

@@ -45,8 +45,8 @@ class MeanLattice:
     grid: ImageGrid
     weight: np.ndarray
     mean: np.ndarray
-    solution: PhaseSolution | None
-    hkl: np.ndarray | None
+    solution: Any
+    hkl: Any
 
     @property
     def reference(self) -> int:
@@ -64,14 +64,14 @@ class MeanLattice:
         return reference_pair(self.domain) @ (np.eye(2) - self.mean)
 
     @property
-    def bulk(self) -> np.ndarray | None:
+    def bulk(self) -> Any:
         """The same g of the bulk, turned as its solution is, shape (2, 2)."""
         if self.solution is None or self.hkl is None:
             return None
         return bulk_g(self.solution, self.hkl)
 
     @property
-    def projection(self) -> np.ndarray | None:
+    def projection(self) -> Any:
         """Fractional coordinates to the image plane in nm, shape (2, 3)."""
         return None if self.hkl is None else np.linalg.solve(self.g, self.hkl)
 

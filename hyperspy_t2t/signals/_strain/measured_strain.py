@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.signals._carried.source import LARGEST_WINDOW, Source
@@ -142,8 +143,8 @@ def measured(source: Source, setup: Setup, box: Box | None) -> Iterator[Measured
         neighbour = neighbour_field(
             replace(fringes, g_vectors=g_vectors),
             found,
-            inside=labels == label,
-            standard_inside=np.isin(labels, rest.members),
+            inside=np.asarray(labels) == label,
+            standard_inside=np.isin(np.asarray(labels), rest.members),
             noise=noise,
         )
         alone = replace(
@@ -214,14 +215,19 @@ def _probed(
     """The domain with all g of use, the noise of their fringes, the column width."""
     domain, sigma = setup.domain, setup.resolution
     steps = np.array(source.grid.pixel_size)
-    frame = source.boxes()[domain.reference]
     if box is not None:
         frame = box_pixels(box, source.grid)
+    elif (whole := source.boxes().get(domain.reference)) is not None:
+        frame = whole
+    else:
+        raise ValueError(
+            "Expected an image with grey levels, got no finite value in any pixel."
+        )
     part = source.region(
         domain.reference,
         frame,
         longest=int(np.clip(_PROBED * sigma / steps.min(), 512, LARGEST_WINDOW)),
-        margin=tuple(np.ceil(_MARGIN * sigma / steps).astype(int)),
+        margin=pair(np.ceil(_MARGIN * sigma / steps).astype(int).tolist()),
     )
     reference = part.mask
     if box is not None:
@@ -276,7 +282,7 @@ def _errors(
         scored > 0,
         ImageGrid(weight.shape, coarse.pixel_size),
         resolution=setup.resolution,
-        coarsest=setup.coarsest,
+        coarsest=setup.coarsest,  # type: ignore[arg-type]  # where it is asked for
     )
 
 

@@ -2,12 +2,17 @@
 # License v3.0 or later; see LICENSE.
 """The step from indexed peaks to strain."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hyperspy_t2t.frames import Convention
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 from hyperspy_t2t.signals._carried.progress import progressbar
 
+if TYPE_CHECKING:
+    from hyperspy_t2t.signals.strain_map import StrainMap
 
-class StrainOfPeaks:
+
+class StrainOfPeaks(SignalMixin):
     """What gives a :class:`~hyperspy_t2t.signals.FFTPeakSet` its strain."""
 
     def gpa(
@@ -16,12 +21,12 @@ class StrainOfPeaks:
         g_vectors: Any = "auto",
         resolution: float | str = "auto",
         *,
-        convention: str = "reference",
+        convention: Convention = "reference",
         axes: str | float = "image",
         correct_scan: bool = False,
         device: Any = "cpu",
         show_progressbar: bool | None = None,
-    ) -> "StrainMap":  # noqa: F821
+    ) -> "StrainMap":
         """Strain, rotation and displacement by geometric phase analysis.
 
         Regions whose first two g differ by less than 22 % of their length are measured

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import as_numbers
+from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid
 
 Box = tuple[float, float, float, float]
@@ -22,8 +24,8 @@ def reference_box(
     if all(hasattr(reference, side) for side in ("left", "top", "right", "bottom")):
         box = (reference.left, reference.top, reference.right, reference.bottom)
         box = tuple(side * unit for side, unit in zip(box, 2 * units, strict=True))
-    elif not isinstance(reference, str):
-        box = tuple(np.ravel(np.asarray(reference, float)))
+    elif (numbers := as_numbers(reference)) is not None:
+        box = tuple(numbers.ravel())
     if len(box) != 4:
         raise ValueError(
             "Expected the reference as a region label, an hs.roi.RectangularROI or "
@@ -50,7 +52,7 @@ def box_pixels(box: Box, grid: ImageGrid) -> tuple[slice, slice]:
     rows, columns = (
         np.rint(index).astype(int) for index in grid.to_pixels(np.reshape(box, (2, 2)))
     )
-    return tuple(
+    return pair(
         slice(max(0, int(first)), min(size, int(last) + 1))
         for (first, last), size in zip((rows, columns), grid.shape, strict=True)
     )

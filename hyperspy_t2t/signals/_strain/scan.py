@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.array_types import pair
+from hyperspy_t2t.calibration import ImageGrid, grey_values
 from hyperspy_t2t.signals._carried.companions import user_level
 from hyperspy_t2t.signals._carried.source import LARGEST_WINDOW, Source
 from hyperspy_t2t.signals._strain.reference import Box, box_pixels
@@ -23,6 +24,7 @@ from hyperspy_t2t.strain.scan_distortion import (
 Boxes = dict[int, tuple[slice, slice]]
 Domains = dict[str, dict]
 _NEARLY_ALL = 0.99
+_TINY = np.finfo(float).tiny
 MOST_ROWS = 4096
 """Rows that are read at once."""
 
@@ -116,7 +118,9 @@ def _of_domain(
         np.asarray(domain["displacement"]),
         np.asarray(domain["amplitude"]),
     )
-    image = np.asarray(source.image[frame], float)
+    image = grey_values(source.image[frame])
+    # Offsets do not depend on the unit of grey, and patterns have single precision.
+    image = image / np.max(np.abs(image), where=np.isfinite(image), initial=_TINY)
     inside = np.isin(labels, members)
     found = row_offsets(image, window, lattice, reference=reference, inside=inside)
     return _of_all_rows(found, frame[0], source.grid.shape[0])
@@ -200,7 +204,7 @@ def _frame(
     shape: tuple[int, int],
 ) -> tuple[slice, slice]:
     """Rows and columns to read: all of some boxes, or what lies around the middle."""
-    return tuple(
+    return pair(
         _around(
             min(box[axis].start for box in boxes),
             max(box[axis].stop for box in boxes),
@@ -248,5 +252,5 @@ def _of_all_rows(found: RowOffsets, part: slice, rows: int) -> RowOffsets:
 def offsets_of(strain: Any) -> RowOffsets:
     """Scan distortion of the micrograph that a StrainMap carries."""
     stored = np.asarray(strain.metadata.Strain.get_item("reference_box", ()))
-    box = tuple(float(side) for side in stored) if stored.size == 4 else None
+    box: Any = tuple(float(side) for side in stored) if stored.size == 4 else None
     return scan_offsets(strain._source(), strain._domains(), box)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid, frame_grid
-from hyperspy_t2t.frames import check_convention
+from hyperspy_t2t.frames import Convention, check_convention
 from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._carried.companions import (
     carried,
@@ -20,6 +20,7 @@ from hyperspy_t2t.signals._carried.companions import (
     small_or_dask,
     user_level,
 )
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 from hyperspy_t2t.signals._carried.provenance import processing
 from hyperspy_t2t.signals._carried.source import Source, label_boxes
 from hyperspy_t2t.signals._strain.by_hand import (
@@ -33,6 +34,9 @@ from hyperspy_t2t.signals._strain.reference import Box
 from hyperspy_t2t.signals._strain.to_strain import domain_to_dict
 from hyperspy_t2t.strain.limits import check_resolution
 from hyperspy_t2t.strain.maps import strain_block
+
+if TYPE_CHECKING:
+    from hyperspy_t2t.signals.strain_map import StrainMap
 
 Index = tuple[int, ...]
 _COMMON = (
@@ -53,7 +57,12 @@ class SourceInMemory(Source):
 
 
 def gpa_of_stack(
-    stack: Any, *, g_vectors: Any, reference: Any, resolution: Any, convention: str
+    stack: Any,
+    *,
+    g_vectors: Any,
+    reference: Any,
+    resolution: Any,
+    convention: Convention,
 ) -> Any:
     """StrainMap ``<4, frames | x, y>`` of a micrograph with navigation axes."""
     check_convention(convention)
@@ -94,7 +103,11 @@ def gpa_of_stack(
 
 
 def measure_frame(
-    image: np.ndarray, setup: Setup, grid: ImageGrid, box: Box | None, convention: str
+    image: np.ndarray,
+    setup: Setup,
+    grid: ImageGrid,
+    box: Box | None,
+    convention: Convention,
 ) -> dict | str:
     """The lattice of one frame for metadata, or why it cannot be measured."""
     image = np.asarray(image)
@@ -211,7 +224,9 @@ def joined_frames(frames: Iterable[Any], shape: tuple[int, ...]) -> Any:
     return result
 
 
-def _described(common: dict, arrays: dict, box: Box | None, convention: str) -> dict:
+def _described(
+    common: dict, arrays: dict, box: Box | None, convention: Convention
+) -> dict:
     """``metadata.Strain``."""
     return {
         "schema_version": 1,
@@ -287,7 +302,7 @@ def _names(frames: Sequence[Index]) -> str:
     return ", ".join(shown) + (", …" if len(frames) > 10 else "")
 
 
-class StrainStack:
+class StrainStack(SignalMixin):
     """Keeps what a StrainMap of a stack knows of its frames in step with them.
 
     ``metadata.Strain.frames.arrays`` has the frames as its first axes, as the data.
@@ -297,7 +312,7 @@ class StrainStack:
     metadata: Any
     axes_manager: Any
 
-    def frame(self, *index: int) -> "StrainMap":  # noqa: F821
+    def frame(self, *index: int) -> "StrainMap":
         """The map of one frame of a stack, with all that a single map can do.
 
         Parameters
@@ -373,7 +388,7 @@ class StrainStack:
         """measure(map) of each frame as one array, shape (frames, ...)."""
         return joined_frames(map(measure, self._each_frame()), self._frames_shape())
 
-    def _each_frame(self) -> "Iterator[StrainMap]":  # noqa: F821
+    def _each_frame(self) -> "Iterator[StrainMap]":
         for index in np.ndindex(self._frames_shape()):
             yield self.frame(*index[::-1])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperspy_t2t.frames import check_convention
+from hyperspy_t2t.frames import Convention, check_convention
 from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._carried.companions import small_or_dask, user_level
 from hyperspy_t2t.signals._carried.provenance import processing
@@ -40,6 +40,8 @@ from hyperspy_t2t.strain.setup import (
     choose_domains,
 )
 
+_ADVICE = "average over more with a larger resolution, or choose other g_vectors"
+
 
 def gpa_of_peaks(
     peaks: Any,
@@ -47,7 +49,7 @@ def gpa_of_peaks(
     reference: Any,
     g_vectors: Any,
     resolution: Any,
-    convention: str,
+    convention: Convention,
     axes: Any = "image",
     correct_scan: bool = False,
     device: Any = "cpu",
@@ -97,7 +99,7 @@ def strain_map_of(
     source: Source,
     setups: Sequence[Setup],
     box: Box | None,
-    convention: str,
+    convention: Convention,
     given: dict,
 ) -> Any:
     """Measure every domain and assemble the signal.
@@ -158,56 +160,56 @@ def _measured_domains(
     source: Source,
     setups: Sequence[Setup],
     box: Box | None,
-    convention: str,
+    convention: Convention,
     angle: float,
 ) -> dict[str, dict]:
     """All domains that can be measured, for metadata; the first one must be."""
     domains: dict[str, dict] = {}
     noisy: list[int] = []
+    faint: list[int] = []
     for number, setup in enumerate(setups):
         for found in measured(source, setup, box if number == 0 else None):
             if domains and found.faintest >= 1:
                 noisy.extend(found.domain.members)
                 continue
             labels = coarse_labels(source, found.field.grid)
-            _say_where_unknown(found.domain, found.field, found.faintest, labels)
+            faint += _mostly_lost(found.domain, found.field, found.faintest, labels)
             domains[f"domain_{len(domains)}"] = domain_to_dict(found, convention, angle)
     if noisy:
-        warnings.warn(
+        _warn(
             f"The fringes of the regions {sorted(noisy)} do not stand above the noise: "
-            "they have no strain. Average over more with a larger resolution.",
-            UserWarning,
-            stacklevel=user_level(),
+            "they have no strain. Average over more with a larger resolution."
+        )
+    if faint:
+        _warn(
+            f"The fringes of the regions {sorted(faint)} stand above the noise in less "
+            f"than half of their area, the rest has no strain: {_ADVICE}."
         )
     return domains
 
 
-def _say_where_unknown(
+def _warn(text: str) -> None:
+    warnings.warn(text, UserWarning, stacklevel=user_level())
+
+
+def _mostly_lost(
     domain: Domain, field: PhaseField, limit: float, labels: np.ndarray
-) -> None:
-    """Warn of regions whose fringes are mostly lost in noise; an error if all are."""
-    advice = "average over more with a larger resolution, or choose other g_vectors"
+) -> list[int]:
+    """Regions whose fringes are mostly lost in noise; an error if all are."""
     if limit >= 1:
         raise ValueError(
             f"Expected fringes above the noise in region {domain.reference}, the "
-            f"reference, got noise of {limit / 3:.2g} of their amplitude: {advice}."
+            f"reference, got noise of {limit / 3:.2g} of their amplitude: {_ADVICE}."
         )
     seen = field.amplitude > limit
-    lost = [
+    return [
         member
         for member in domain.members
         if (labels == member).any() and seen[labels == member].mean() < 0.5
     ]
-    if lost:
-        warnings.warn(
-            f"The fringes of the regions {lost} stand above the noise in less than "
-            f"half of their area, the rest has no strain: {advice}.",
-            UserWarning,
-            stacklevel=user_level(),
-        )
 
 
-def domain_to_dict(found: Measured, convention: str, angle: float = 0.0) -> dict:
+def domain_to_dict(found: Measured, convention: Convention, angle: float = 0.0) -> dict:
     """A measured domain for metadata."""
     domain, field, noise = found.domain, found.field, found.noise
     return {
