@@ -97,7 +97,7 @@ class KeatingCalculator(Calculator):
     def _same_bonds(self, atoms: Atoms) -> bool:
         """Whether the atoms are where they were, but for strain and vibration."""
         before = self._found_for
-        if not (
+        if before is None or not (
             np.array_equal(before.numbers, atoms.numbers)
             and np.array_equal(before.pbc, atoms.pbc)
         ):

@@ -10,10 +10,8 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Bools, Ints
 
 
 class AtomBins(NamedTuple):
@@ -33,15 +31,20 @@ class AtomBins(NamedTuple):
     """Bins to search on either side, (3,)."""
     cell: Array
     """Three independent vectors as rows in Å, (3, 3)."""
-    pbc: npt.NDArray[np.bool_]
+    pbc: Bools
     squares: Array
     """Squares of the cutoffs in Å², (k, k)."""
+
+    @property
+    def number(self) -> int:
+        """Of the bins."""
+        return len(self.starts) - 1
 
 
 def sort_into_bins(
     positions: Array,
     cell: Array,
-    pbc: npt.NDArray[np.bool_],
+    pbc: Bools,
     cutoff: float | Array,
     species: Ints | None,
 ) -> AtomBins:
@@ -76,7 +79,7 @@ def sort_into_bins(
     )  # fmt: skip
 
 
-def _independent_vectors(cell: Array, pbc: npt.NDArray[np.bool_]) -> Array:
+def _independent_vectors(cell: Array, pbc: Bools) -> Array:
     """The periodic vectors, and unit vectors normal to them in place of the others."""
     if cell.shape != (3, 3) or pbc.shape != (3,):
         raise ValueError(
@@ -140,7 +143,7 @@ def _count_bins(
     inverse: Array,
     low: Array,
     span: Array,
-    pbc: npt.NDArray[np.bool_],
+    pbc: Bools,
     shape: Ints,
     places: Ints,
     starts: Ints,
@@ -169,7 +172,7 @@ def _fill_bins(
     positions: Array,
     inverse: Array,
     cell: Array,
-    pbc: npt.NDArray[np.bool_],
+    pbc: Bools,
     places: Ints,
     starts: Ints,
     points: Array,

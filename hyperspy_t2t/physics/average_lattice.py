@@ -15,15 +15,12 @@ from itertools import pairwise
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.physics.bonds import Bonds
 from hyperspy_t2t.physics.keating import KeatingModel
 from hyperspy_t2t.physics.keating_kernels import BONDS
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Bools = npt.NDArray[np.bool_]
 _KINDS = (-0.55, 0.0, 0.55)
 """Likenesses between which sublattices lie: ±1 in zincblende, ±0.11 too in wurtzite."""
 

@@ -12,16 +12,13 @@ from typing import Self
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from ase.data import chemical_symbols
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.physics.keating_kernels import BONDS
 from hyperspy_t2t.physics.keating_parameters import bond_length, pair
 from hyperspy_t2t.physics.neighbours import neighbour_vectors
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
-Bools = npt.NDArray[np.bool_]
 _MOST_IMAGES = 127
 """As int8 can number."""
 
@@ -116,7 +113,7 @@ def bond_table(
 ) -> Bonds:
     """Find the bonds of a tetrahedral crystal.
 
-    The time grows as the number of atoms, about 1.4 µs each. Atoms that are wrongly
+    The time grows as the number of atoms, about 1 µs each. Atoms that are wrongly
     coordinated are marked; one that has more than four others in reach keeps those of
     its four nearest that count it among their four nearest.
 

@@ -11,9 +11,9 @@ no periods as long as the fall of the weight.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from hyperspy_t2t.array_types import Array
+
 _FINEST = 1.0
 """Å of a pixel, for pieces that are not large."""
 _PIXELS = 1e6

@@ -6,11 +6,9 @@ J. Nocedal, Math. Comp. 35, 773 (1980), doi:10.1090/S0025-5718-1980-0572855-7.
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.physics import relaxation_kernels as kernels
-
-Array = npt.NDArray[np.floating]
 
 REMEMBERED = 8
 """Steps that the curvature is known from."""
@@ -56,7 +54,7 @@ class Curvature:
         return shares
 
     def add(self, direction: Array, length: float, before: Array, after: Array) -> None:
-        """Remember a step, all (3 n,), unless the energy curves down along it."""
+        """Remember a step, all (n, 3), unless the energy curves down along it."""
         row = (self.order[0] + 1) % REMEMBERED if self.order else 0
         change = REMEMBERED + row
         found = kernels.remember(direction, length, before, after, self.history, row)

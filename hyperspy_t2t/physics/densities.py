@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.physics.kernel_polynomials import (
     Kernel,
     Window,
@@ -35,8 +35,6 @@ from hyperspy_t2t.physics.kernel_polynomials import (
 )
 from hyperspy_t2t.physics.phonon_operator import PhononOperator
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 Starts = Literal["own", "shared"]
 _BATCH = 16
 """Vectors at a time."""
@@ -132,7 +130,8 @@ def local_densities(
     grid = _default_energies(window) if energies is None else np.asarray(energies)
     edges = bin_edges(grid)
     # Both ends of bins, and where modes begin to be unstable.
-    below_zero = -np.sqrt(_UNSTABLE) * resolution(0.0, window, moments, kernel=kernel)
+    at_zero = resolution(np.zeros(1), window, moments, kernel=kernel)[0]
+    below_zero = -np.sqrt(_UNSTABLE) * at_zero
     density, error = np.empty((2, len(modes), len(grid)))
     unstable = np.empty(len(modes))
     collect = {"own": _own_moments, "shared": _shared_moments}[_known(starts)]

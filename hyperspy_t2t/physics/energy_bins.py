@@ -8,12 +8,11 @@ A convolution needs more bins than are shown: what is beside them spreads into t
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array
 from hyperspy_t2t.physics.densities import convolved
 from hyperspy_t2t.physics.kernel_polynomials import Window
 
-Array = npt.NDArray[np.floating]
 STEP = 0.2
 """meV of a bin where none are asked for."""
 _REACH = 1.5
@@ -83,7 +82,7 @@ class EnergyBins:
             density, error = density * scale, error * scale
         if self.fwhm is not None:
             density = convolved(self.energies, density, self.fwhm)
-            error = self._error_seen(error, width)
+            error = self._error_seen(error, width, self.fwhm)
             width = np.sqrt(width**2 + self.fwhm**2)
         return density[:, self.shown], error[:, self.shown], width[self.shown]
 
@@ -96,7 +95,7 @@ class EnergyBins:
         np.add.at(result.T, target, density.T[near])
         return result
 
-    def _error_seen(self, error: Array, width: Array) -> Array:
+    def _error_seen(self, error: Array, width: Array, fwhm: float) -> Array:
         """Standard error after convolution.
 
         Errors of neighbouring bins are not independent: they are white noise, smoothed
@@ -105,8 +104,8 @@ class EnergyBins:
         """
         own = width**2 + (FWHM * self.step) ** 2 / 12
         # The square of a Gaussian is one of 1/√2 of its width.
-        variance = convolved(self.energies, error**2, self.fwhm / np.sqrt(2))
-        return np.sqrt(variance * np.sqrt(own / (own + self.fwhm**2)))
+        variance = convolved(self.energies, error**2, fwhm / np.sqrt(2))
+        return np.sqrt(variance * np.sqrt(own / (own + fwhm**2)))
 
 
 def energy_bins(

@@ -3,15 +3,13 @@
 """Local vibrational densities of small models by diagonalisation."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.sparse import bsr_array
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.physics.densities import LocalDensities, bin_edges
 from hyperspy_t2t.physics.kernel_polynomials import Window
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 MOST_ATOMS = 3000
 """1.3 GB and some minutes."""
 _ZERO = 1e-9

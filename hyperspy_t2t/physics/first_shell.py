@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.physics.neighbours import nearest_distance, neighbour_vectors
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 _MOST = 17
 """Neighbours looked at: one more than the largest coordination that is told."""
 _FURTHEST = 2.2
@@ -37,9 +35,9 @@ def first_shells(
     positions: Array,
     numbers: Ints,
     cell: Array,
-    pbc: npt.NDArray[np.bool_],
+    pbc: Bools,
     *,
-    inside: npt.NDArray[np.bool_] | None = None,
+    inside: Bools | None = None,
     coordination: Mapping[int, int] | None = None,
 ) -> dict[int, Shell]:
     """First shell of each element: up to a gap between its neighbours.

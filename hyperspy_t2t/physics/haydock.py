@@ -16,12 +16,10 @@ where the density has one band; the ripple of more bands is averaged.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray
 from hyperspy_t2t.physics.phonon_operator import PhononOperator
 
-Array = npt.NDArray[np.floating]
-ComplexArray = npt.NDArray[np.complexfloating]
 _NODES = 8
 """Places inside of each bin where the density is computed."""
 _EXHAUSTED = 1e-5
@@ -67,7 +65,7 @@ def recursion(operator: PhononOperator, starts: Array, steps: int) -> Recursion:
             f"{steps} steps and squares {modes}."
         )
     none = np.zeros(len(modes))
-    now, before = operator.load(starts), operator.load(0 * starts)
+    now, before = operator.load(starts), operator.load(np.zeros_like(starts))
     diagonal, beside = np.zeros((2, steps, len(modes)))
     # Blocks are not of length 1: their lengths, and what to divide them by.
     length, scale, back = np.sqrt(modes), 1 / np.sqrt(modes), none

@@ -15,13 +15,12 @@ import numpy.typing as npt
 from scipy import constants as si
 from scipy.sparse import bsr_array
 
+from hyperspy_t2t.array_types import Array, ComplexArray
 from hyperspy_t2t.physics import hessian_kernels as kernels
 from hyperspy_t2t.physics.bonds import Bonds
 from hyperspy_t2t.physics.keating import KeatingModel
-from hyperspy_t2t.physics.threads import threads_for
+from hyperspy_t2t.physics.threads import in_parallel
 
-Array = npt.NDArray[np.floating]
-ComplexArray = npt.NDArray[np.complexfloating]
 MEV_SQUARED = (si.hbar / si.eV * 1e3) ** 2 * si.eV / si.angstrom**2 / si.atomic_mass
 """ħ² times 1 eV/Å² over 1 u, meV²: 4180.16."""
 
@@ -55,20 +54,20 @@ def force_constants(
     n = len(bonds.neighbours)
     weights = _weights(masses, n)
     lengths = np.empty(n, np.int64)
-    with threads_for(n):
-        kernels.row_lengths(bonds.neighbours, bonds.reverse, lengths)
+    in_parallel(
+        kernels.row_lengths, n, bonds.neighbours, bonds.reverse, lengths, n_atoms=n
+    )
     starts = np.zeros(n + 1, np.int64)
     np.cumsum(lengths, out=starts[1:])
     if starts[-1] < 2**31:
         starts = starts.astype(np.int32)
     columns = np.empty(starts[-1], starts.dtype)
     blocks = np.empty((len(columns), 3, 3), dtype)
-    with threads_for(n):
-        kernels.fill_rows(
-            _checked(positions, n), bonds.neighbours, bonds.shifts, bonds.reverse,
-            bonds.translations, bonds.species, model.tables, weights, starts, columns,
-            blocks,
-        )  # fmt: skip
+    in_parallel(
+        kernels.fill_rows, n, _checked(positions, n), bonds.neighbours, bonds.shifts,
+        bonds.reverse, bonds.translations, bonds.species, model.tables, weights, starts,
+        columns, blocks, n_atoms=n,
+    )  # fmt: skip
     return bsr_array((blocks, columns, starts), shape=(3 * n, 3 * n))
 
 

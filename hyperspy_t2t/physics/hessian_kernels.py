@@ -9,15 +9,12 @@ centre, and as an end of the bonds of its neighbours.
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, ComplexArray, Ints
 from hyperspy_t2t.physics.keating_kernels import BONDS
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 MOST = 1 + BONDS + BONDS * (BONDS - 1)
 """Atoms that the force on one depends on: itself, 4 bonded, 12 next to those."""
-_ROWS = 4096
 
 
 @numba.njit(cache=True, nogil=True)
@@ -110,14 +107,14 @@ def _insert(columns: Ints, found: int, atom: int) -> int:
     return found + 1
 
 
-@numba.njit(parallel=True, cache=True)
-def row_lengths(neighbours: Ints, reverse: Ints, lengths: Ints) -> None:
-    """Write the number of blocks of each row, (n,)."""
-    n = len(neighbours)
-    for chunk in numba.prange((n + _ROWS - 1) // _ROWS):
-        columns = np.empty(MOST, np.int32)
-        for i in range(chunk * _ROWS, min(n, (chunk + 1) * _ROWS)):
-            lengths[i] = _columns(i, neighbours, reverse, columns)
+@numba.njit(cache=True, nogil=True)
+def row_lengths(
+    begin: int, end: int, neighbours: Ints, reverse: Ints, lengths: Ints
+) -> None:
+    """Write the number of blocks of a range of the rows, (n,)."""
+    columns = np.empty(MOST, np.int32)
+    for i in range(begin, end):
+        lengths[i] = _columns(i, neighbours, reverse, columns)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -133,6 +130,13 @@ def _add(
 
 
 @numba.njit(cache=True, nogil=True)
+def _sum_up(total: Array, block: Array) -> None:
+    for a in range(3):
+        for b in range(3):
+            total[a, b] += block[a, b]
+
+
+@numba.njit(cache=True, nogil=True)
 def _row(
     i: int,
     positions: Array,
@@ -145,6 +149,7 @@ def _row(
     columns: Ints,
     arms: Array,
     block: Array,
+    total: Array,
     blocks: Array,
 ) -> int:
     """Columns and blocks of one row of atoms, of blocks that begin with zero."""
@@ -153,25 +158,31 @@ def _row(
     number = arms_of(
         i, positions, neighbours, shifts, translations, species, tables, arms
     )
-    for j in range(number):
-        for k in range(number):
+    for k in range(number):
+        total[:] = 0
+        for j in range(number):
             arm_block(arms, number, j, k, block)
-            _add(blocks, columns, found, i, block, 1.0)
-            _add(blocks, columns, found, neighbours[i, k], block, -1.0)
+            _sum_up(total, block)
+        _add(blocks, columns, found, i, total, 1.0)
+        _add(blocks, columns, found, neighbours[i, k], total, -1.0)
     for k in range(number):
         centre, own = neighbours[i, k], reverse[i, k]
         others = arms_of(
             centre, positions, neighbours, shifts, translations, species, tables, arms
         )
+        total[:] = 0
         for other in range(others):
             arm_block(arms, others, own, other, block)
             _add(blocks, columns, found, neighbours[centre, other], block, 1.0)
-            _add(blocks, columns, found, centre, block, -1.0)
+            _sum_up(total, block)
+        _add(blocks, columns, found, centre, total, -1.0)
     return found
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(cache=True, nogil=True)
 def fill_rows(
+    begin: int,
+    end: int,
     positions: Array,
     neighbours: Ints,
     shifts: Ints,
@@ -184,10 +195,12 @@ def fill_rows(
     columns: Ints,
     blocks: Array,
 ) -> None:
-    """Write the force constants as block rows.
+    """Write the force constants of a range of the atoms as block rows.
 
     Parameters
     ----------
+    begin, end
+        Which atoms.
     positions, neighbours, shifts, reverse, translations, species, tables
         See :mod:`hyperspy_t2t.physics.keating_kernels`.
     weights
@@ -199,22 +212,20 @@ def fill_rows(
     blocks
         Written: shape (m, 3, 3).
     """
-    n = len(neighbours)
-    for chunk in numba.prange((n + _ROWS - 1) // _ROWS):
-        own_columns, own = np.empty(MOST, np.int32), np.empty((MOST, 3, 3))
-        arms, block = np.empty((BONDS, 6)), np.empty((3, 3))
-        for i in range(chunk * _ROWS, min(n, (chunk + 1) * _ROWS)):
-            found = _row(
-                i, positions, neighbours, shifts, reverse, translations, species,
-                tables, own_columns, arms, block, own,
-            )  # fmt: skip
-            for place in range(found):
-                to = starts[i] + place
-                columns[to] = own_columns[place]
-                weight = weights[i] * weights[own_columns[place]]
-                for a in range(3):
-                    for b in range(3):
-                        blocks[to, a, b] = weight * own[place, a, b]
+    own_columns, own = np.empty(MOST, np.int32), np.empty((MOST, 3, 3))
+    arms, block, total = np.empty((BONDS, 6)), np.empty((3, 3)), np.empty((3, 3))
+    for i in range(begin, end):
+        found = _row(
+            i, positions, neighbours, shifts, reverse, translations, species, tables,
+            own_columns, arms, block, total, own,
+        )  # fmt: skip
+        for place in range(found):
+            to = starts[i] + place
+            columns[to] = own_columns[place]
+            weight = weights[i] * weights[own_columns[place]]
+            for a in range(3):
+                for b in range(3):
+                    blocks[to, a, b] = weight * own[place, a, b]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -227,7 +238,7 @@ def dense_at(
     species: Ints,
     tables: Array,
     weights: Array,
-    matrix: npt.NDArray[np.complexfloating],
+    matrix: ComplexArray,
 ) -> None:
     """Add the force constants times exp(i wave·(R' − R)) to a matrix, (n, 3, n, 3).
 

@@ -8,11 +8,10 @@ from functools import cache
 from importlib.resources import files
 
 import numpy as np
-import numpy.typing as npt
 from ase.data import atomic_masses, chemical_symbols
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Ints
+
 Isotopes = str | Mapping[str, int | Mapping[int, float]]
 
 
@@ -68,14 +67,16 @@ def masses_of(numbers: Ints, *, isotopes: Isotopes = "average", seed: int = 0) -
     for number in np.flatnonzero(np.bincount(numbers)):
         symbol = chemical_symbols[number]
         if isinstance(isotopes, str):
-            shares = {a: share for a, (_, share) in _known(symbol).items()}
+            shares: Mapping[int, float] = {
+                a: share for a, (_, share) in _known(symbol).items()
+            }
         elif symbol in isotopes:
             given = isotopes[symbol]
             shares = given if isinstance(given, Mapping) else {int(given): 1.0}
         else:
             continue
         own = numbers == number
-        rng = np.random.default_rng([seed, number])
+        rng = np.random.default_rng([seed, int(number)])
         masses[own] = _drawn(symbol, shares, int(own.sum()), rng)
     return masses
 

@@ -24,9 +24,9 @@ from typing import NamedTuple, Self
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from scipy import constants as si
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.physics.bonds import Bonds
 from hyperspy_t2t.physics.keating_kernels import (
     BONDS,
@@ -39,10 +39,8 @@ from hyperspy_t2t.physics.keating_parameters import (
     pair,
     stored_constants,
 )
-from hyperspy_t2t.physics.threads import threads_for
+from hyperspy_t2t.physics.threads import in_parallel
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 EV_PER_SQUARE_ANGSTROM = si.angstrom**2 / si.eV
 """1 N/m in eV/Å²: 0.0624151."""
 
@@ -124,7 +122,8 @@ def keating_model(
             raise ValueError(_unknown(name, known, occurring[first, second]))
         used[name] = known[name]
         table[:, first, second] = table[:, second, first] = known[name][:3]
-    return KeatingModel(bonds.elements, *table, used)
+    alpha, beta, length = table
+    return KeatingModel(bonds.elements, alpha, beta, length, used)
 
 
 class Workspace(NamedTuple):
@@ -145,14 +144,15 @@ def evaluate(
     positions: Array, bonds: Bonds, model: KeatingModel, workspace: Workspace
 ) -> float:
     """Energy in eV; energies of atoms and forces are written into the workspace."""
-    with threads_for(len(positions)):
-        arm_gradients(
-            positions, bonds.neighbours, bonds.shifts, bonds.translations,
-            bonds.species, model.tables, workspace.gradients, workspace.energies,
-        )  # fmt: skip
-        collected_forces(
-            workspace.gradients, bonds.neighbours, bonds.reverse, workspace.forces
-        )
+    n = len(positions)
+    in_parallel(
+        arm_gradients, n, positions, bonds.neighbours, bonds.shifts, bonds.translations,
+        bonds.species, model.tables, workspace.gradients, workspace.energies, n_atoms=n,
+    )  # fmt: skip
+    in_parallel(
+        collected_forces, n, workspace.gradients, bonds.neighbours, bonds.reverse,
+        workspace.forces, n_atoms=n,
+    )  # fmt: skip
     return float(workspace.energies.sum())
 
 
@@ -215,7 +215,7 @@ def _checked(names: tuple[str, str], row: tuple[float, float, float]) -> PairCon
             "Expected alpha and beta of 0 N/m or more and a bond length above 0 Å for "
             f"{'-'.join(names)}, got {row}."
         )
-    return PairConstants(*values)
+    return PairConstants(values[0], values[1], values[2])
 
 
 def _unknown(

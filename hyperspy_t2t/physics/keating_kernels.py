@@ -4,15 +4,15 @@
 
 Every atom is the centre of its own half bonds and angles. The first pass takes the
 derivative of each centre's energy by its bond vectors, the second collects at each atom
-what it is as a centre and as an end: no two threads write to one place.
+what it is as a centre and as an end: no two atoms write to one place. Both take a range
+of the atoms, for :func:`~hyperspy_t2t.physics.threads.in_parallel`.
 """
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Ints
+
 BONDS = 4
 """Bonds of an atom at most."""
 
@@ -54,8 +54,10 @@ def _angle(first, second):
     return stiff * excess * excess, 2 * stiff * excess
 
 
-@numba.njit(parallel=True, cache=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def arm_gradients(
+    begin: int,
+    end: int,
     positions: Array,
     neighbours: Ints,
     shifts: Ints,
@@ -71,6 +73,8 @@ def arm_gradients(
 
     Parameters
     ----------
+    begin, end
+        Which atoms.
     positions
         In Å, shape (n, 3).
     neighbours
@@ -89,7 +93,7 @@ def arm_gradients(
     energies
         Written: in eV, shape (n,).
     """
-    for i in numba.prange(len(positions)):
+    for i in range(begin, end):
         own = species[i]
         a = _bond(
             i, 0, own, positions, neighbours, shifts, translations, species, tables
@@ -117,15 +121,20 @@ def arm_gradients(
             gradients[i, 3, k] = d[6] * d[k] + ad * a[k] + bd * b[k] + cd * c[k]
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(cache=True, nogil=True)
 def collected_forces(
-    gradients: Array, neighbours: Ints, reverse: Ints, forces: Array
+    begin: int,
+    end: int,
+    gradients: Array,
+    neighbours: Ints,
+    reverse: Ints,
+    forces: Array,
 ) -> None:
     """F_i = Σ_k (∂E_i/∂r_ik − ∂E_k/∂r_ki).
 
     Parameters
     ----------
-    gradients, neighbours
+    begin, end, gradients, neighbours
         As in :func:`arm_gradients`.
     reverse
         Where atom i stands among the neighbours of its k-th neighbour, shape (n, 4);
@@ -133,7 +142,7 @@ def collected_forces(
     forces
         Written: in eV/Å, shape (n, 3).
     """
-    for i in numba.prange(len(forces)):
+    for i in range(begin, end):
         fx = fy = fz = 0.0
         for k in range(BONDS):
             j = neighbours[i, k]

@@ -18,14 +18,12 @@ between edges of bins have dω²/dω in them and add up to μ_0 exactly.
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import eigh_tridiagonal
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.physics.haydock import recursion
 from hyperspy_t2t.physics.phonon_operator import PhononOperator
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 Kernel = Literal["jackson", "lorentz"]
 _LORENTZ = 4.0
 """λ of the Lorentz kernel, a usual compromise of ripple and width."""
@@ -47,7 +45,8 @@ class Window(NamedTuple):
     def energies(self) -> tuple[float, float]:
         """Lowest and highest energy in meV, the lowest negative if ω² is."""
         low, high = self.centre - self.half, self.centre + self.half
-        return float(_signed_root(low)), float(_signed_root(high))
+        lowest, highest = _signed_root(np.array([low, high])).tolist()
+        return lowest, highest
 
 
 def spectrum_window(
@@ -101,7 +100,7 @@ def chebyshev_moments(
     """
     number, width = _checked_number(number), starts.shape[2]
     one = np.ones(width)
-    before, now = operator.load(starts), operator.load(0 * starts)
+    before, now = operator.load(starts), operator.load(np.zeros_like(starts))
     moments = np.empty((number, width))
     moments[0] = np.einsum("iaw,iaw->w", starts, starts, dtype=float)
     first = one / window.half
@@ -146,7 +145,7 @@ def grouped_moments(
     count = int(groups.max(initial=-1)) + 1
     one, loaded = np.ones(width), operator.load_groups(groups)
     start, before = operator.load(starts), operator.load(starts)
-    now = operator.load(0 * starts)
+    now = operator.load(np.zeros_like(starts))
     moments = np.empty((count, width, number))
     first = one / window.half
     operator.step(before, now, first, -window.centre * first, 0 * one)

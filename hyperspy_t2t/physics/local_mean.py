@@ -5,11 +5,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage, signal
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.array_types import Array, Ints
+
 _TRUNCATE = 3.0
 """Widths after which the Gaussian ends."""
 _ROUNDING = 1e-9

@@ -16,23 +16,21 @@ be zero; atoms may lie outside of the cell. ``cutoff`` is a distance in Å, or a
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.physics.atom_bins import AtomBins, sort_into_bins
-
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
+from hyperspy_t2t.physics.threads import in_parallel
 
 
-def neighbour_table(
+def neighbour_vectors(
     positions: Array,
     cell: Array,
-    pbc: npt.NDArray[np.bool_],
+    pbc: Bools,
     cutoff: float | Array,
     max_neighbours: int,
     *,
     species: Ints | None = None,
-) -> tuple[Ints, Ints]:
+) -> tuple[Ints, Array, Ints]:
     """Neighbours of each atom within a cutoff, nearest first.
 
     Parameters
@@ -47,44 +45,27 @@ def neighbour_table(
     index
         Neighbours, int32 (n, m), −1 where there are fewer. An atom stands once for each
         of its images, and an atom may be its own neighbour.
-    count
-        Number of neighbours, int32 (n,), also where it is above m.
-    """
-    bins = sort_into_bins(positions, cell, pbc, cutoff, species)
-    index = _empty_table(bins, max_neighbours)
-    return index, _fill_table(bins, index, np.empty((0, *index.shape[1:], 3), "f4"))
-
-
-def neighbour_vectors(
-    positions: Array,
-    cell: Array,
-    pbc: npt.NDArray[np.bool_],
-    cutoff: float | Array,
-    max_neighbours: int,
-    *,
-    species: Ints | None = None,
-) -> tuple[Ints, Array, Ints]:
-    """:func:`neighbour_table` with the vectors to the neighbours.
-
-    Returns
-    -------
-    index, count
-        As in :func:`neighbour_table`.
     vectors
         From each atom to the image of its neighbour in Å, float32 (n, m, 3), NaN where
         there are fewer.
+    count
+        Number of neighbours, int32 (n,), also where it is above m.
     """
+    if max_neighbours < 1:
+        raise ValueError(f"Expected max_neighbours of 1 or more: {max_neighbours!r}.")
     bins = sort_into_bins(positions, cell, pbc, cutoff, species)
-    index = _empty_table(bins, max_neighbours)
-    vectors = np.full((*index.shape, 3), np.nan, np.float32)
-    count = _fill_table(bins, index, vectors)
+    n = len(bins.order)
+    index = np.empty((n, int(max_neighbours)), np.int32)
+    vectors = np.empty((*index.shape, 3), np.float32)
+    count = np.empty(n, np.int32)
+    in_parallel(_fill_table, bins.number, bins, index, vectors, count, n_atoms=n)
     return index, vectors, count
 
 
 def nearest_distance(
     positions: Array,
     cell: Array,
-    pbc: npt.NDArray[np.bool_],
+    pbc: Bools,
     cutoff: float | Array,
     *,
     species: Ints | None = None,
@@ -96,7 +77,7 @@ def nearest_distance(
 def coordination(
     positions: Array,
     cell: Array,
-    pbc: npt.NDArray[np.bool_],
+    pbc: Bools,
     cutoff: float | Array,
     *,
     species: Ints | None = None,
@@ -108,7 +89,7 @@ def coordination(
 def count_and_nearest(
     positions: Array,
     cell: Array,
-    pbc: npt.NDArray[np.bool_],
+    pbc: Bools,
     cutoff: float | Array,
     *,
     species: Ints | None = None,
@@ -120,17 +101,19 @@ def count_and_nearest(
     a number, or one for each species, (k,).
     """
     bins = sort_into_bins(positions, cell, pbc, cutoff, species)
-    count = np.zeros(len(bins.order), np.int32)
-    distance = np.full(len(count), np.inf)
-    within = np.broadcast_to(np.asarray(within, float), len(bins.squares))
-    _summary(bins, np.ascontiguousarray(within), count, distance)
+    n = len(bins.order)
+    count, distance = np.empty(n, np.int32), np.empty(n)
+    within = np.ascontiguousarray(
+        np.broadcast_to(np.asarray(within, float), len(bins.squares))
+    )
+    in_parallel(_summary, bins.number, bins, within, count, distance, n_atoms=n)
     return count, distance
 
 
 def neighbour_pairs(
     positions: Array,
     cell: Array,
-    pbc: npt.NDArray[np.bool_],
+    pbc: Bools,
     cutoff: float | Array,
     *,
     species: Ints | None = None,
@@ -160,7 +143,7 @@ def neighbour_pairs(
     return first, index[first, slot].astype(np.int64), distance
 
 
-def _each_once(index: Ints, vectors: Array) -> npt.NDArray[np.bool_]:
+def _each_once(index: Ints, vectors: Array) -> Bools:
     """Of i → j and j → i the one with i < j; of two images of an atom itself one."""
     own = np.arange(len(index))[:, None]
     x, y, z = np.moveaxis(vectors, -1, 0)
@@ -168,138 +151,176 @@ def _each_once(index: Ints, vectors: Array) -> npt.NDArray[np.bool_]:
     return (index > own) | ((index == own) & ahead)
 
 
-def _empty_table(bins: AtomBins, most: int) -> Ints:
-    if most < 1:
-        raise ValueError(f"Expected max_neighbours of 1 or more, got {most!r}.")
-    return np.full((len(bins.order), int(most)), -1, np.int32)
-
-
 @numba.njit(cache=True, nogil=True)
-def _around(bins: AtomBins, place: int, rows: Ints, spots: Array) -> int:
-    """Atoms in reach of a bin, as images where they are: their rows in the bins.
+def _lines_around(
+    bins: AtomBins, place: int, lines: Ints, shifts: Array
+) -> tuple[int, int]:
+    """Where the atoms in reach of a bin stand: lines of bins; how many, of how many.
 
-    `rows` (m,) and `spots` (m, 3), in Å, are filled as far as they reach; the number
-    of atoms may be larger.
+    Written: first atom and the one after the last of each line, (m, 2), and where the
+    image of the cell that it is in begins, in Å, (m, 3).
     """
-    _, ny, nz = bins.shape
-    home = np.array([place // (ny * nz), place // nz % ny, place % nz])
-    low, high = home - bins.reach, home + bins.reach + 1
-    for axis in range(3):
-        if not bins.pbc[axis]:
-            low[axis] = max(low[axis], 0)
-            high[axis] = min(high[axis], bins.shape[axis])
-    turns, shift = np.zeros(3, np.int64), np.zeros(3)
-    found = 0
-    for one in range(low[0], high[0]):
-        turns[0] = one // bins.shape[0]
-        for two in range(low[1], high[1]):
-            turns[1] = two // ny
-            line = ((one - turns[0] * bins.shape[0]) * ny + two - turns[1] * ny) * nz
-            three = low[2]
-            while three < high[2]:  # a row of bins up to the end of the cell at once
-                turns[2] = three // nz
-                stop = min(high[2], (turns[2] + 1) * nz)
-                first = bins.starts[line + three - turns[2] * nz]
-                last = bins.starts[line + stop - turns[2] * nz]
+    nx, ny, nz = bins.shape
+    first = _span(place // (ny * nz), bins, 0)
+    second = _span(place // nz % ny, bins, 1)
+    third = _span(place % nz, bins, 2)
+    found = atoms = 0
+    for one in range(first[0], first[1]):
+        turn_x = _turns(one, nx)
+        for two in range(second[0], second[1]):
+            turn_y = _turns(two, ny)
+            row = ((one - turn_x * nx) * ny + two - turn_y * ny) * nz
+            three = third[0]
+            while three < third[1]:  # up to the end of the cell at once
+                turn_z = _turns(three, nz)
+                stop = min(third[1], (turn_z + 1) * nz)
+                begin = bins.starts[row + three - turn_z * nz]
+                end = bins.starts[row + stop - turn_z * nz]
                 three = stop
-                if found + last - first <= len(rows):
-                    for part in range(3):
-                        shift[part] = 0.0
-                        for axis in range(3):
-                            shift[part] += turns[axis] * bins.cell[axis, part]
-                    for other in range(first, last):
-                        to = found + other - first
-                        rows[to] = other
-                        for part in range(3):
-                            spots[to, part] = bins.points[other, part] + shift[part]
-                found += last - first
-    return found
+                if begin == end:
+                    continue
+                lines[found, 0], lines[found, 1] = begin, end
+                for part in range(3):
+                    shifts[found, part] = (
+                        turn_x * bins.cell[0, part]
+                        + turn_y * bins.cell[1, part]
+                        + turn_z * bins.cell[2, part]
+                    )
+                found += 1
+                atoms += end - begin
+    return found, atoms
 
 
 @numba.njit(cache=True, nogil=True)
-def _all_around(
-    bins: AtomBins, place: int, rows: Ints, spots: Array
-) -> tuple[int, Ints, Array]:
-    """:func:`_around` with arrays that grow where they are too short."""
-    found = _around(bins, place, rows, spots)
-    if found > len(rows):
-        rows, spots = np.empty(2 * found, np.int32), np.empty((2 * found, 3))
-        _around(bins, place, rows, spots)
-    return found, rows, spots
+def _span(home: int, bins: AtomBins, axis: int) -> tuple[int, int]:
+    """Bins in reach along an axis, beyond the cell too where it is periodic."""
+    low, high = home - bins.reach[axis], home + bins.reach[axis] + 1
+    if bins.pbc[axis]:
+        return low, high
+    return max(low, 0), min(high, bins.shape[axis])
+
+
+@numba.njit(cache=True, nogil=True)
+def _turns(place: int, size: int) -> int:
+    """Images of the cell from home; nearly always none, which spares a division."""
+    return 0 if 0 <= place < size else place // size
 
 
 @numba.njit(cache=True, nogil=True)
 def _within(
-    bins: AtomBins, atom: int, candidates: int, rows: Ints, spots: Array, near: Ints,
-    squares: Array,
+    points: Array, species: Ints, limits: Array, longest: float, atom: int, number: int,
+    lines: Ints, shifts: Array, near: Ints, squares: Array,
 ) -> int:  # fmt: skip
-    """Which of the candidates are neighbours of an atom, and their squared distances.
+    """Neighbours of an atom in some lines, and their squared distances; their number.
 
-    An atom is no neighbour of itself where it stands; its images are.
+    Written: atom and line of each, (m, 2). An atom is no neighbour of itself where it
+    stands; its images are.
     """
-    x, y, z = bins.points[atom]
-    alike, limit = len(bins.squares) == 1, bins.squares[0, 0]
+    alike = len(limits) == 1
+    own = 0 if alike else species[atom]
+    x, y, z = points[atom, 0], points[atom, 1], points[atom, 2]
     found = 0
-    for k in range(candidates):
-        dx, dy, dz = spots[k, 0] - x, spots[k, 1] - y, spots[k, 2] - z
-        square = dx * dx + dy * dy + dz * dz
-        if not alike:
-            limit = bins.squares[bins.species[atom], bins.species[rows[k]]]
-        if square > limit or (square == 0.0 and rows[k] == atom):
-            continue
-        near[found] = k
-        squares[found] = square
-        found += 1
+    for line in range(number):
+        shift_x, shift_y, shift_z = shifts[line, 0], shifts[line, 1], shifts[line, 2]
+        for other in range(lines[line, 0], lines[line, 1]):
+            dx = points[other, 0] + shift_x - x
+            dy = points[other, 1] + shift_y - y
+            dz = points[other, 2] + shift_z - z
+            square = dx * dx + dy * dy + dz * dz
+            if square > longest or (square == 0.0 and other == atom):
+                continue
+            if alike or square <= limits[own, species[other]]:
+                near[found, 0], near[found, 1], squares[found] = other, line, square
+                found += 1
     return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _summary(bins: AtomBins, within: Array, count: Ints, distance: Array) -> None:
-    """Number of neighbours and the distance of the nearest."""
-    rows, spots = np.empty(256, np.int32), np.empty((256, 3))
-    near, squares = np.empty(256, np.int32), np.empty(256)
-    for place in range(len(bins.starts) - 1):
-        if bins.starts[place] == bins.starts[place + 1]:
-            continue
-        candidates, rows, spots = _all_around(bins, place, rows, spots)
-        if len(near) < len(rows):
-            near, squares = np.empty(len(rows), np.int32), np.empty(len(rows))
-        for atom in range(bins.starts[place], bins.starts[place + 1]):
-            found = _within(bins, atom, candidates, rows, spots, near, squares)
-            if not found:
-                continue
-            nearest = np.sqrt(squares[:found].min())
-            distance[bins.order[atom]] = nearest
-            share = within[0 if len(within) == 1 else bins.species[atom]]
-            if share < np.inf:
-                found = np.count_nonzero(squares[:found] <= (share * nearest) ** 2)
-            count[bins.order[atom]] = found
+def _room(bins: AtomBins) -> tuple[Ints, Array]:
+    """Empty lines and shifts, as many as there can be around a bin."""
+    most = 1
+    for axis in range(3):
+        width = 2 * bins.reach[axis] + 1
+        if not bins.pbc[axis]:
+            width = min(width, bins.shape[axis])
+        most *= width if axis < 2 else width // bins.shape[axis] + 2
+    return np.empty((most, 2), np.int64), np.empty((most, 3))
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill_table(bins: AtomBins, index: Ints, vectors: Array) -> Ints:
-    """Fill the rows of the table, and of the vectors unless there are none of them."""
-    count = np.zeros(len(index), np.int32)
-    rows, spots = np.empty(256, np.int32), np.empty((256, 3))
-    near, squares = np.empty(256, np.int32), np.empty(256)
-    for place in range(len(bins.starts) - 1):
+def _as_long_as(length: int, near: Ints, squares: Array) -> tuple[Ints, Array]:
+    """The arrays, or longer ones."""
+    if length <= len(near):
+        return near, squares
+    return np.empty((2 * length, 2), np.int32), np.empty(2 * length)
+
+
+@numba.njit(cache=True, nogil=True)
+def _summary(
+    begin: int, end: int, bins: AtomBins, within: Array, count: Ints, distance: Array
+) -> None:
+    """Number of neighbours and distance of the nearest of atoms in a range of bins."""
+    lines, shifts = _room(bins)
+    longest = bins.squares.max()
+    near, squares = np.empty((0, 2), np.int32), np.empty(0)
+    for place in range(begin, end):
         if bins.starts[place] == bins.starts[place + 1]:
             continue
-        candidates, rows, spots = _all_around(bins, place, rows, spots)
-        if len(near) < len(rows):
-            near, squares = np.empty(len(rows), np.int32), np.empty(len(rows))
+        number, candidates = _lines_around(bins, place, lines, shifts)
+        near, squares = _as_long_as(candidates, near, squares)
         for atom in range(bins.starts[place], bins.starts[place + 1]):
-            found = _within(bins, atom, candidates, rows, spots, near, squares)
+            found = _within(
+                bins.points, bins.species, bins.squares, longest, atom, number, lines,
+                shifts, near, squares,
+            )  # fmt: skip
+            nearest = np.sqrt(squares[:found].min()) if found else np.inf
+            share = within[0 if len(within) == 1 else bins.species[atom]]
+            if share < np.inf:
+                found = np.count_nonzero(squares[:found] <= (share * nearest) ** 2)
+            count[bins.order[atom]], distance[bins.order[atom]] = found, nearest
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_table(
+    begin: int, end: int, bins: AtomBins, index: Ints, vectors: Array, count: Ints
+) -> None:
+    """Fill the rows of the table and of the vectors of atoms in a range of bins."""
+    lines, shifts = _room(bins)
+    longest = bins.squares.max()
+    near, squares = np.empty((0, 2), np.int32), np.empty(0)
+    for place in range(begin, end):
+        if bins.starts[place] == bins.starts[place + 1]:
+            continue
+        number, candidates = _lines_around(bins, place, lines, shifts)
+        near, squares = _as_long_as(candidates, near, squares)
+        for atom in range(bins.starts[place], bins.starts[place + 1]):
+            found = _within(
+                bins.points, bins.species, bins.squares, longest, atom, number, lines,
+                shifts, near, squares,
+            )  # fmt: skip
             row = bins.order[atom]
             count[row] = found
-            for to in range(min(found, index.shape[1])):
-                best = to + np.argmin(squares[to:found])
-                k = near[best]
-                index[row, to] = bins.order[rows[k]]
-                if len(vectors):
-                    for part in range(3):
-                        vectors[row, to, part] = (
-                            spots[k, part] - bins.points[atom, part]
-                        )
-                near[best], squares[best] = near[to], squares[to]
-    return count
+            _nearest_first(found, index.shape[1], near, squares)
+            for to in range(index.shape[1]):
+                if to >= found:
+                    index[row, to] = -1
+                    vectors[row, to] = np.nan
+                    continue
+                other, line = near[to, 0], near[to, 1]
+                index[row, to] = bins.order[other]
+                for part in range(3):
+                    spot = bins.points[other, part] + shifts[line, part]
+                    vectors[row, to, part] = spot - bins.points[atom, part]
+
+
+@numba.njit(cache=True, nogil=True)
+def _nearest_first(found: int, most: int, near: Ints, squares: Array) -> None:
+    """Move the nearest of the neighbours to the front, as many as are wanted."""
+    for to in range(min(found, most)):
+        best = to
+        for k in range(to + 1, found):
+            if squares[k] < squares[best]:
+                best = k
+        for part in range(2):
+            near[to, part], near[best, part] = near[best, part], near[to, part]
+        squares[to], squares[best] = squares[best], squares[to]

@@ -17,17 +17,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.core.compiler import Compiler
+from numba.core.compiler_machinery import PassManager
 from scipy.sparse import bsr_array
+
+from hyperspy_t2t.array_types import Array, Ints
+from hyperspy_t2t.physics.threads import in_parallel
 
 if TYPE_CHECKING:
     import torch
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 WIDTHS = (1, 16)
 """Vectors of a block that compile into vector instructions; others are filled up."""
 _CHUNK = 512
-"""Rows of atoms that one thread takes at a time."""
+"""Rows of atoms that are added up together."""
 _PARTS = 16
 """Parts of the atoms whose sums over groups are kept apart."""
 
@@ -48,7 +51,8 @@ class PhononOperator(Protocol):
     ) -> tuple[Array, Array]:
         """Write scale (D v) + shift v − back u into u; v·u and u·u of each vector.
 
-        The factors are (w,), one for each vector, and so are the inner products.
+        The blocks must not be one. The factors are (w,), one for each vector, and so
+        are the inner products.
         """
 
     def add(self, v: Any, u: Any, factor: Array) -> Array:
@@ -62,7 +66,7 @@ class PhononOperator(Protocol):
 
 
 class CompiledOperator:
-    """Products compiled for all cores.
+    """Products compiled for all cores, or one where the atoms are few.
 
     Parameters
     ----------
@@ -98,23 +102,24 @@ class CompiledOperator:
     ) -> tuple[Array, Array]:
         factors = self._factors(v.shape[2], scale, shift, back)
         sums = np.zeros((self._chunks, 2, v.shape[2]))
-        _step(
-            self._blocks, self._columns, self._starts, v, u, factors,
-            (0,) * v.shape[2], sums,
+        in_parallel(
+            _step, len(sums), self._blocks, self._columns, self._starts, v, u, factors,
+            (0,) * v.shape[2], sums, n_atoms=self.n_atoms,
         )  # fmt: skip
         first, second = sums.sum(axis=0)[:, : len(scale)]
         return first, second
 
     def add(self, v: Array, u: Array, factor: Array) -> Array:
         sums = np.zeros((self._chunks, v.shape[2]))
-        _add(v, u, self._factors(v.shape[2], factor)[0], sums)
+        factors = self._factors(v.shape[2], factor)[0]
+        in_parallel(_add, len(sums), v, u, factors, sums, n_atoms=self.n_atoms)
         return sums.sum(axis=0)[: len(factor)]
 
     def grouped(
         self, v: Array, u: Array, groups: Ints, number: int, width: int
     ) -> Array:
         sums = np.zeros((_PARTS, number, width))
-        _grouped(v, u, groups, sums)
+        in_parallel(_grouped, _PARTS, v, u, groups, sums, n_atoms=self.n_atoms)
         return sums.sum(axis=0)
 
     def load_groups(self, groups: Ints) -> Ints:
@@ -232,8 +237,19 @@ class TorchOperator:
         return (v * u).sum(0, dtype=torch.float64)
 
 
-@numba.njit(parallel=True, cache=True, fastmath=True)
+class _Apart(Compiler):
+    """Lets the compiler take it that no two arrays overlap: half the time."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        if hasattr(self.state.flags, "noalias"):  # which numba sets in its own loops
+            self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, pipeline_class=_Apart)
 def _step(
+    begin: int,
+    end: int,
     blocks: Array,
     columns: Ints,
     starts: Ints,
@@ -243,13 +259,13 @@ def _step(
     lanes: tuple[int, ...],
     sums: Array,
 ) -> None:
-    """One step; `lanes` has w items, so that the compiler knows their number.
+    """One step of a range of chunks of rows, and their sums, (chunks, 2, w).
 
-    The sums of chunks of rows, (chunks, 2, w), do not depend on the number of threads.
+    `lanes` has w items, so that the compiler knows their number.
     """
     n = len(starts) - 1
-    for chunk in numba.prange(len(sums)):
-        row = np.empty((3, len(lanes)), v.dtype)
+    row = np.empty((3, len(lanes)), v.dtype)
+    for chunk in range(begin, end):
         for i in range(chunk * _CHUNK, min(n, (chunk + 1) * _CHUNK)):
             row[:] = 0
             for place in range(starts[i], starts[i + 1]):
@@ -276,11 +292,11 @@ def _step(
                     sums[chunk, 1, lane] += value * value
 
 
-@numba.njit(parallel=True, cache=True, fastmath=True)
-def _add(v: Array, u: Array, factor: Array, sums: Array) -> None:
-    """Add factor v to u; u·u of chunks of atoms, (chunks, w)."""
+@numba.njit(cache=True, nogil=True, fastmath=True, pipeline_class=_Apart)
+def _add(begin: int, end: int, v: Array, u: Array, factor: Array, sums: Array) -> None:
+    """Add factor v to u; u·u of a range of chunks of atoms, (chunks, w)."""
     n = len(u)
-    for chunk in numba.prange(len(sums)):
+    for chunk in range(begin, end):
         for i in range(chunk * _CHUNK, min(n, (chunk + 1) * _CHUNK)):
             for a in range(3):
                 for lane in range(len(factor)):
@@ -289,11 +305,13 @@ def _add(v: Array, u: Array, factor: Array, sums: Array) -> None:
                     sums[chunk, lane] += value * value
 
 
-@numba.njit(parallel=True, cache=True)
-def _grouped(v: Array, u: Array, groups: Ints, sums: Array) -> None:
+@numba.njit(cache=True, nogil=True)
+def _grouped(
+    begin: int, end: int, v: Array, u: Array, groups: Ints, sums: Array
+) -> None:
     """Add up v times u of each group in parts of the atoms, (parts, groups, w)."""
     n = len(v)
-    for part in numba.prange(len(sums)):
+    for part in range(begin, end):
         for i in range(n * part // len(sums), n * (part + 1) // len(sums)):
             for a in range(3):
                 group = groups[i, a]

@@ -11,16 +11,14 @@ number of modes over all of the window.
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import eigh_tridiagonal
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.physics.densities import LocalDensities, bin_edges, start_vectors
 from hyperspy_t2t.physics.haydock import Recursion, recursion, recursion_density
 from hyperspy_t2t.physics.kernel_polynomials import Window, spectrum_window
 from hyperspy_t2t.physics.phonon_operator import PhononOperator
 
-Array = npt.NDArray[np.floating]
-Ints = npt.NDArray[np.integer]
 _BATCH = 16
 """Vectors at a time."""
 _UNSTABLE = 3.0

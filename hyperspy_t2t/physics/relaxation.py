@@ -13,16 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.physics import relaxation_kernels as kernels
 from hyperspy_t2t.physics.bonds import Bonds
 from hyperspy_t2t.physics.curvature import Curvature
 from hyperspy_t2t.physics.keating import KeatingModel, Workspace, evaluate, virial
-from hyperspy_t2t.physics.threads import threads_for
 
-Array = npt.NDArray[np.floating]
-Bools = npt.NDArray[np.bool_]
 Callback = Callable[[int, float, float], None]
 
 LONGEST = 0.25
@@ -106,13 +103,12 @@ def relax(
         not above 0.
     """
     start, fixed = _checked(positions, bonds, free, force_tolerance)
-    with threads_for(len(start)):
-        state = _State.at(start, bonds, model, fixed)
-        try:
-            _descend(state, force_tolerance, max_steps, callback)
-        except KeyboardInterrupt:  # perhaps between the positions and their energy
-            state.energy, state.max_force = state.evaluated(state.positions, state.work)
-            return replace(state.result(force_tolerance), converged=False)
+    state = _State.at(start, bonds, model, fixed)
+    try:
+        _descend(state, force_tolerance, max_steps, callback)
+    except KeyboardInterrupt:  # perhaps between the positions and their energy
+        state.energy, state.max_force = state.evaluated(state.positions, state.work)
+        return replace(state.result(force_tolerance), converged=False)
     return state.result(force_tolerance)
 
 
@@ -250,16 +246,15 @@ def _take_step(state: _State) -> bool:
     )  # fmt: skip
     if not (slope < 0 and np.isfinite(furthest)):
         return False
-    start, direction = state.positions.reshape(-1), state.direction.reshape(-1)
     length = min(1.0, LONGEST / furthest)
     for _ in range(TRIALS):
-        kernels.step_along(start, direction, length, state.trial.reshape(-1))
+        kernels.step_along(state.positions, state.direction, length, state.trial)
         energy, force = state.evaluated(state.trial, state.spare)
         rise = energy - state.energy
         if rise <= ENOUGH * length * slope:
             _accept(state, energy, force, length)
             return True
-        end = -kernels.product(state.spare.forces.reshape(-1), direction)
+        end = -kernels.product(state.spare.forces, state.direction)
         if abs(rise) <= ROUNDING * abs(state.energy) and abs(end) <= abs(slope):
             _accept(state, energy, force, length)
             return True
@@ -269,10 +264,7 @@ def _take_step(state: _State) -> bool:
 
 def _accept(state: _State, energy: float, force: float, length: float) -> None:
     """Move to the trial positions and remember the curvature on the way."""
-    state.curvature.add(
-        state.direction.reshape(-1), length, state.work.forces.reshape(-1),
-        state.spare.forces.reshape(-1),
-    )  # fmt: skip
+    state.curvature.add(state.direction, length, state.work.forces, state.spare.forces)
     state.history.append((state.energy, state.max_force))
     state.energy, state.max_force = energy, force
     # References only: an interrupt finds all atoms before the step or all after it.

@@ -5,7 +5,6 @@
 import json
 from importlib.resources import files
 
-import numba
 import numpy as np
 import pytest
 from ase import Atoms
@@ -294,13 +293,6 @@ def test_hydrogen_feels_nothing_and_adds_nothing():
     hydrogen = atoms.numbers == 1
     assert not forces[hydrogen].any() and not energies[hydrogen].any()
     assert energy > 0  # the bond of the two Si is not quite that of the crystal
-
-
-def test_the_number_of_threads_is_what_it_was():
-    before = numba.get_num_threads()
-    bonds = bonds_of(CASES["cluster"])
-    energy_and_forces(CASES["cluster"].positions, bonds, keating_model(bonds))
-    assert numba.get_num_threads() == before
 
 
 def test_positions_of_other_atoms_are_refused():

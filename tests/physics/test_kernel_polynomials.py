@@ -4,12 +4,9 @@
 
 import numpy as np
 import pytest
-from ase.build import bulk
+from alloys import alloy_matrix
 from scipy.sparse import bsr_array
 
-from hyperspy_t2t.physics.bonds import bond_table
-from hyperspy_t2t.physics.hessian import force_constants
-from hyperspy_t2t.physics.keating import keating_model
 from hyperspy_t2t.physics.kernel_polynomials import (
     Window,
     binned_density,
@@ -21,18 +18,6 @@ from hyperspy_t2t.physics.kernel_polynomials import (
     spectrum_window,
 )
 from hyperspy_t2t.physics.phonon_operator import CompiledOperator, TorchOperator
-
-
-def alloy_matrix(repeat, dtype=np.float64, seed=0):
-    rng = np.random.default_rng(seed)
-    atoms = bulk("Ge", "diamond", 5.6, cubic=True) * repeat
-    atoms.symbols = rng.choice(["Si", "Ge"], len(atoms))
-    atoms.positions += rng.uniform(-0.05, 0.05, atoms.positions.shape)
-    bonds = bond_table(atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc)
-    return force_constants(
-        atoms.positions, bonds, keating_model(bonds), masses=atoms.get_masses(),
-        dtype=dtype,
-    )  # fmt: skip
 
 
 def chain(sites, spring=1000.0):

@@ -14,7 +14,6 @@ from hyperspy_t2t.physics.neighbours import (
     count_and_nearest,
     nearest_distance,
     neighbour_pairs,
-    neighbour_table,
     neighbour_vectors,
 )
 
@@ -122,7 +121,7 @@ def test_a_chain_of_images_of_one_atom():
 
 def test_the_nearest_are_kept_where_the_table_is_narrow():
     line = np.array([[0.0, 0, 0], [1, 0, 0], [2.5, 0, 0], [4.5, 0, 0]])
-    index, count = neighbour_table(line, NOWHERE, (False,) * 3, 10, 2)
+    index, _, count = neighbour_vectors(line, NOWHERE, (False,) * 3, 10, 2)
     assert index.tolist() == [[1, 2], [0, 2], [1, 3], [2, 1]]
     assert index.dtype == np.int32 and count.tolist() == [3] * 4
 
@@ -140,7 +139,7 @@ def test_cutoff_of_each_pair_of_species():
     positions, species = rng.uniform(0, 12, (300, 3)), rng.integers(0, 2, 300)
     cell = 12 * np.eye(3) + np.tril(np.full((3, 3), 2.0), -1)
     cutoffs = np.array([[1.5, 2.6], [2.1, 0]])
-    index, count = neighbour_table(
+    index, _, count = neighbour_vectors(
         positions, cell, (1, 1, 0), cutoffs, 60, species=species
     )
     every, spans, _ = neighbour_vectors(positions, cell, (1, 1, 0), 2.6, 60)
@@ -165,7 +164,7 @@ def test_count_of_those_hardly_further_than_the_nearest():
 def test_no_atoms_and_one():
     for number in (0, 1):
         atoms = np.zeros((number, 3))
-        index, count = neighbour_table(atoms, NOWHERE, (False,) * 3, 3, 4)
+        index, _, count = neighbour_vectors(atoms, NOWHERE, (False,) * 3, 3, 4)
         assert index.shape == (number, 4) and count.shape == (number,)
         assert (index == -1).all() and not count.any()
         assert np.isinf(nearest_distance(atoms, NOWHERE, (False,) * 3, 3)).all()
@@ -200,8 +199,8 @@ def test_bad_input(change, message):
     with pytest.raises(ValueError, match="symmetric matrix of cutoffs"):
         cutoffs = np.array([[1, 2], [3, 1]])
         neighbour_pairs(np.eye(3), NOWHERE, (0, 0, 0), cutoffs, species=np.zeros(3))
-    with pytest.raises(ValueError, match="max_neighbours of 1 or more, got 0"):
-        neighbour_table(np.eye(3), NOWHERE, (0, 0, 0), 1, 0)
+    with pytest.raises(ValueError, match="max_neighbours of 1 or more: 0"):
+        neighbour_vectors(np.eye(3), NOWHERE, (0, 0, 0), 1, 0)
 
 
 def test_many_atoms():

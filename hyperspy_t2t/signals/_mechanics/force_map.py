@@ -3,11 +3,12 @@
 """Maps of the mean force on the atoms of a model, in the frame of its image."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid, image_grid
 from hyperspy_t2t.physics.local_mean import Scattered
 from hyperspy_t2t.signals._carried import convert
@@ -34,7 +35,7 @@ class ForceMaps:
     ----------
     atoms, lattice
         Mean |F| of bulk atoms, and of the average crystal, eV/Å, (ny, nx); NaN where no
-        atom is near.
+        atom is near. The latter with relaxed atoms where they were before.
     region
         Label of the nearest atom's region; −1 where none is near.
     labels
@@ -104,10 +105,10 @@ def force_maps(
     ny, nx = grid.shape
     covered = (rows >= 0) & (rows <= ny - 1) & (columns >= 0) & (columns <= nx - 1)
     size = _size(found.forces() if forces is None else forces)
-    bare = _size(found.lattice_forces())
-    maps, scattered = [], None
-    for values, kept in ((bare, found.inside), (size, found.bulk)):
-        kept = covered & kept
+    bare = _size(_as_measured(model, found).lattice_forces())
+    maps = []
+    for values, counted in ((bare, found.inside), (size, found.bulk)):
+        kept = covered & counted
         scattered = Scattered(rows[kept], columns[kept], grid.shape, grid.pixel_size)
         maps.append(scattered.mean(values[kept], sigma))
     # Atoms of both maps: the lattice's leaves a gap at interfaces.
@@ -126,6 +127,23 @@ def force_maps(
     region = np.where(region < 0, -1, model.region_labels[region])
     levels = _levels(maps[0], region)
     return ForceMaps(maps[1], maps[0], region, *levels, fine, step, sigma)
+
+
+def _as_measured(model: Any, found: TetrahedralAtoms) -> TetrahedralAtoms:
+    """The atoms where the image has them, if they were relaxed.
+
+    Relaxation moves the atoms of an alloy to places of their own, which are no artefact
+    of the image.
+    """
+    if "wx" not in model.columns:
+        return found
+    positions = found.positions - model.relaxation_displacement[found.rows]
+    grown = 1 + model.metadata.get_item(
+        "AtomicModel.relaxation.strain_of_period", default=0.0
+    )
+    cell = found.bonds.cell / np.array([[1], [1], [grown]])
+    bonds = replace(found.bonds, cell=cell)
+    return replace(found, positions=positions, bonds=bonds)
 
 
 def signal_of_map(
@@ -200,12 +218,12 @@ def _grid(xy: np.ndarray, image: Any, pixel_size: float | None) -> ImageGrid:
 
 def _coarser(grid: ImageGrid, pixel: float) -> tuple[tuple[int, int], ImageGrid]:
     """Steps through the pixels of a grid up to a length, and the grid they make."""
-    step = tuple(max(1, int(pixel / size)) for size in grid.pixel_size)
-    pairs = list(zip(step, grid.shape, grid.pixel_size, strict=True))
-    shape = tuple(-(-(size - 1) // by) + 1 for by, size, _ in pairs)
-    return step, ImageGrid(
-        shape, tuple(by * size for by, _, size in pairs), grid.origin
+    step = pair(max(1, int(pixel / size)) for size in grid.pixel_size)
+    shape = pair(
+        -(-(size - 1) // by) + 1 for by, size in zip(step, grid.shape, strict=True)
     )
+    sides = pair(by * size for by, size in zip(step, grid.pixel_size, strict=True))
+    return step, ImageGrid(shape, sides, grid.origin)
 
 
 def _levels(

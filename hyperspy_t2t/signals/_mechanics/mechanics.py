@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 from hyperspy_t2t.signals._mechanics.tetrahedral import Constants, tetrahedral_atoms
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 Held = Literal["free", "fixed"]
 
 
-class Mechanics:
+class Mechanics(SignalMixin):
     """Forces on the atoms of a model, by the Keating model, and their relaxation."""
 
     def forces(self, *, constants: Constants | None = None) -> "Signal1D":

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import as_array
 from hyperspy_t2t.physics.relaxation import Relaxed, relax, relax_with_period
 from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._carried.companions import user_level
@@ -56,7 +57,7 @@ class Freedom:
             return np.zeros((len(found.rows), 3), bool)
         if isinstance(self.fixed, str):
             return np.repeat(_border(model, found, self.fixed)[:, None], 3, axis=1)
-        given = np.asarray(self.fixed)
+        given = as_array(self.fixed)
         n = model.n_atoms
         if given.dtype != bool or given.shape not in {(n,), (n, 3)}:
             raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import as_numbers
 from hyperspy_t2t.physics.average_lattice import (
     average_lattice,
     same_group,
@@ -140,7 +141,7 @@ def tetrahedral_atoms(
     sizes = np.diff(model.offsets)
     group = np.repeat(np.arange(len(sizes)), sizes)
     left_out = _by_crystal(model, flag, group)
-    constants = dict(constants or {})
+    constants = _checked(constants)
     known = {pair(names) for names in (*stored_constants(), *constants)}
     while True:
         kept = ~np.isin(group, list(left_out)) & ((flag & _AMORPHOUS) == 0)
@@ -166,6 +167,28 @@ def tetrahedral_atoms(
         {int(model.region_labels[k]): left_out[k] for k in sorted(left_out)},
         tuple("-".join(names) for names in loose),
     )  # fmt: skip
+
+
+def _checked(constants: Constants | None) -> dict:
+    """The user's constants, or an error that says what they should be."""
+    if constants is None:
+        return {}
+    rows = constants.values() if isinstance(constants, Mapping) else [None]
+    numbers = [as_numbers(row) for row in rows]
+    names = constants if isinstance(constants, Mapping) else ()
+    known = all(
+        isinstance(pair, tuple) and [isinstance(one, str) for one in pair] == [True] * 2
+        for pair in names
+    )
+    if not known or any(
+        row is None or row.shape != (3,) or not np.isfinite(row).all()
+        for row in numbers
+    ):
+        raise ValueError(
+            "Expected constants as {('Ge', 'Sn'): (alpha in N/m, beta in N/m, length "
+            f"in Å)}}, got {constants!r:.200}."
+        )
+    return dict(constants)
 
 
 def _by_crystal(model: Any, flag: np.ndarray, group: np.ndarray) -> dict[int, str]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import as_numbers
+
 _CHOICES = {"method": ("kpm", "haydock", "exact"), "per": ("group", "atom")}
 FEWEST_MOMENTS = 16
 
@@ -53,9 +55,16 @@ class VibrationOptions:
                 f"Expected a seed that is a whole number from 0 on, got {self.seed!r}."
             )
         if self.energies is not None:
-            self._check_energies(np.asarray(self.energies, float))
+            self._check_energies()
+        if not isinstance(self.isotopes, (str, Mapping)):
+            raise TypeError(
+                "Expected isotopes as 'average', 'natural' or a mapping such as "
+                f"{{'Si': 28}}, got {self.isotopes!r:.80}."
+            )
 
-    def _check_energies(self, energies: np.ndarray) -> None:
+    def _check_energies(self) -> None:
+        numbers = as_numbers(self.energies)
+        energies = np.empty(0) if numbers is None else numbers
         steps = np.diff(energies) if energies.ndim == 1 else np.empty(0)
         if not steps.size or not steps[0] > 0 or np.ptp(steps) > 1e-6 * steps[0]:
             raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import as_numbers, whole_numbers
 from hyperspy_t2t.physics.average_lattice import surrounded
 from hyperspy_t2t.signals._carried.companions import user_level
 from hyperspy_t2t.signals._mechanics.tetrahedral import TetrahedralAtoms
@@ -77,8 +78,8 @@ def groups_of(
             "Expected layers (along) or columns, got both: choose columns by their "
             "place for the one, or leave them out."
         )
-    regions, columns = _listed(regions), _listed(columns)
-    labels = _chosen(regions, model.region_labels, "region")
+    columns = _listed(columns)
+    labels = _chosen(_listed(regions), model.region_labels, "region")
     own = model.region_labels[part.group]
     counted = _away_from_wrong(part, margin) & np.isin(own, labels)
     if columns is None:
@@ -102,7 +103,7 @@ def groups_of(
     return result
 
 
-def _listed(asked: int | Iterable[int] | None) -> int | list[int] | None:
+def _listed(asked: int | Iterable[int] | None) -> Any:
     """A list of several labels, of a set or range too."""
     if isinstance(asked, np.ndarray) or not isinstance(asked, Iterable):
         return asked
@@ -113,7 +114,7 @@ def _chosen(asked: int | list[int] | None, known: np.ndarray, name: str) -> np.n
     """Labels asked for, ascending; all if none are."""
     if asked is None:
         return np.unique(known)
-    wanted = np.unique(np.atleast_1d(np.asarray(asked)))
+    wanted = np.unique(whole_numbers(f"{name}s", asked)).astype(np.int64)
     missing = wanted[~np.isin(wanted, known)]
     if len(missing) or not len(wanted):
         shown = ", ".join(str(label) for label in np.unique(known)[:20])
@@ -214,8 +215,13 @@ def _direction(along: str | Sequence[float]) -> tuple[np.ndarray, str]:
                 f'Expected along to be "x", "y", "z" or a vector, got {along!r}.'
             )
         return np.eye(3)["xyz".index(along)], along
-    vector = np.asarray(along, float)
-    if vector.shape != (3,) or not np.linalg.norm(vector) > 0:
+    vector = as_numbers(along)
+    if (
+        vector is None
+        or vector.shape != (3,)
+        or not np.isfinite(vector).all()
+        or not vector.any()
+    ):
         raise ValueError(
             'Expected along to be "x", "y", "z" or a vector of 3 numbers, not all 0, '
             f"got {along!r}."

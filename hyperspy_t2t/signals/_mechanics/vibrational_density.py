@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import bsr_array
 
-from hyperspy_t2t.physics.densities import LocalDensities, local_densities
+from hyperspy_t2t.physics.densities import LocalDensities, Starts, local_densities
 from hyperspy_t2t.physics.energy_bins import FWHM, EnergyBins, energy_bins
 from hyperspy_t2t.physics.exact_densities import MOST_ATOMS, exact_densities
 from hyperspy_t2t.physics.hessian import force_constants
@@ -22,7 +22,6 @@ from hyperspy_t2t.physics.phonon_operator import (
     TorchOperator,
 )
 from hyperspy_t2t.physics.recursion_densities import recursion_densities
-from hyperspy_t2t.physics.threads import threads_for
 from hyperspy_t2t.signals._carried.companions import user_level
 from hyperspy_t2t.signals._carried.progress import DELAY, wanted
 from hyperspy_t2t.signals._mechanics.tetrahedral import (
@@ -81,13 +80,14 @@ def _found(matrix: bsr_array, groups: AtomGroups, options: VibrationOptions) -> 
     vectors, starts = _vectors(len(compact), count, options)
     operator = _operator(matrix, options)
     total = _WINDOW_STEPS + _products(count, vectors, starts, options)
-    with (
-        threads_for(len(compact)),
-        _watched(operator, options.show_progressbar, total) as watched,
-    ):
+    with _watched(operator, options.show_progressbar, total) as watched:
         window = spectrum_window(watched, steps=_WINDOW_STEPS, seed=options.seed)
         bins = energy_bins(window, options.energies, fwhm=options.resolution)
-        shared = {"vectors": vectors, "window": window, "seed": options.seed}
+        shared: dict[str, Any] = {
+            "vectors": vectors,
+            "window": window,
+            "seed": options.seed,
+        }
         if options.method == "exact":
             densities = exact_densities(matrix, compact, bins.energies)
         elif options.method == "haydock":
@@ -104,7 +104,7 @@ def _found(matrix: bsr_array, groups: AtomGroups, options: VibrationOptions) -> 
     return Found(densities, bins, sharp, limit, vectors)
 
 
-def _vectors(n_atoms: int, count: int, options: VibrationOptions) -> tuple[int, str]:
+def _vectors(n_atoms: int, count: int, options: VibrationOptions) -> tuple[int, Starts]:
     """How many vectors, and whether groups have their own or share them."""
     if options.method == "exact":
         return 0, "own"
@@ -117,7 +117,9 @@ def _vectors(n_atoms: int, count: int, options: VibrationOptions) -> tuple[int, 
     return min(_BATCH, max(_FEWEST, most // count)), "own"
 
 
-def _products(count: int, vectors: int, starts: str, options: VibrationOptions) -> int:
+def _products(
+    count: int, vectors: int, starts: Starts, options: VibrationOptions
+) -> int:
     """Products with the matrix, for the bar."""
     if starts == "shared":
         return int(np.ceil(vectors / _BATCH)) * (options.moments - 1)

@@ -5,6 +5,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
+
 if TYPE_CHECKING:
     import numpy as np
     from hyperspy.signals import Signal1D
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from hyperspy_t2t.physics.isotopes import Isotopes
 
 
-class Vibrations:
+class Vibrations(SignalMixin):
     """Vibrations of an AtomicModel."""
 
     def vibrational_dos(
