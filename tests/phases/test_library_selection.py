@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from crystal_phases import mixed_phase
 
 from hyperspy_t2t.phases.candidates import candidate_priors, resolve_phases
 from hyperspy_t2t.phases.convert import (
@@ -17,7 +18,6 @@ from hyperspy_t2t.phases.convert import (
     phase_to_orix,
     phases_from_folder,
 )
-from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.library import (
     library_phase,
     phase_names,
@@ -321,15 +321,7 @@ def test_table_of_the_library() -> None:
 
 
 def test_table_of_other_phases() -> None:
-    alloy = CrystalPhase(
-        name="alloy",
-        cell=(5.5, 5.5, 5.5, 90.0, 90.0, 90.0),
-        numbers=np.repeat([32, 14], 8),
-        fractional=np.tile(library_phase("Si diamond").fractional, (2, 1)),
-        occupancy=np.repeat([0.3, 0.7], 8),
-        source="mine",
-    )
-    silicon, row = phase_table(["Si", alloy])
+    silicon, row = phase_table(["Si", mixed_phase(source="mine")])
     assert silicon["name"] == "Si diamond"
     assert (row["formula"], row["symbol"]) == ("Ge0.3Si0.7", "P1")
     assert (row["source"], row["status"]) == ("mine", "")

@@ -235,5 +235,5 @@ def test_elements_without_scattering_factors() -> None:
 
 
 def test_no_zone_axis_index() -> None:
-    with pytest.raises(ValueError, match="max_index of at least 1; got 0"):
+    with pytest.raises(ValueError, match="max_index from 1 to 12; got 0"):
         zone_axes(library_phase("Si diamond"), max_index=0)

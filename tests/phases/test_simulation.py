@@ -8,6 +8,7 @@ imaged at D r, has g · D r = hkl · uvw.
 
 import numpy as np
 import pytest
+from crystal_phases import solution_without_peaks
 
 from hyperspy_t2t.frames import rotation_2d, zone_axis_frame
 from hyperspy_t2t.phases.library import library_phase
@@ -17,7 +18,6 @@ from hyperspy_t2t.phases.simulation import (
     predicted_g,
     simulated_spots,
 )
-from hyperspy_t2t.phases.solution import PhaseSolution
 
 DISTORTION = np.array([[1.07, 0.02], [0.02, 0.96]])
 ZONES = [
@@ -28,30 +28,11 @@ ZONES = [
 ]
 
 
-def solution(name: str, axis: list[int], distortion: np.ndarray) -> PhaseSolution:
-    """A solution without peaks, turned by 33°."""
-    phase = library_phase(name)
-    return PhaseSolution(
-        crystal=phase,
-        zone_axis=np.array(axis),
-        matrix=zone_axis_frame(phase.lattice, axis, rotation=np.deg2rad(33)),
-        distortion=distortion,
-        hkl=np.empty((0, 3), int),
-        matched=np.empty(0, bool),
-        probability=1.0,
-        score=1.0,
-        share=1.0,
-        residual=0.0,
-        residuals=np.empty(0),
-        covariance=np.eye(3),
-    )
-
-
 @pytest.mark.parametrize(("name", "axis"), ZONES)
 def test_spots_count_the_periods_of_imaged_lattice_vectors(
     name: str, axis: list[int]
 ) -> None:
-    one = solution(name, axis, DISTORTION)
+    one = solution_without_peaks(name, axis, 33, DISTORTION)
     hkl, g, amplitude = simulated_spots(one, np.array([[8.0, 0.0], [1.0, -2.0]]))
     assert len(hkl) > 10
     np.testing.assert_array_equal(hkl @ axis, 0)
@@ -69,7 +50,7 @@ def test_spots_that_only_z_contrast_shows() -> None:
         weight[38] + weight[22] + 3 * weight[8]
     )
     assert ratio > 0.3
-    one = solution("SrTiO3 cubic perovskite", [0, 0, 1], np.eye(2))
+    one = solution_without_peaks("SrTiO3 cubic perovskite", [0, 0, 1], 33)
     hkl, _, amplitude = simulated_spots(one, np.array([[0.0, 5.2]]))
     drawn = dict(zip(map(tuple, hkl.tolist()), amplitude, strict=True))
     assert drawn[1, 0, 0] < FAINT and drawn[2, 0, 0] == 1
@@ -78,7 +59,7 @@ def test_spots_that_only_z_contrast_shows() -> None:
 
 @pytest.mark.parametrize("name", ["Si diamond", "Au fcc"])
 def test_absent_spots_are_not_drawn(name: str) -> None:
-    one = solution(name, [1, 1, 0], np.eye(2))
+    one = solution_without_peaks(name, [1, 1, 0], 33)
     hkl = simulated_spots(one, np.array([[9.0, 0.0]]))[0]
     assert len({tuple(index % 2) for index in hkl}) == 2  # all even or all odd
     assert ((hkl % 2).sum(axis=1) % 3 == 0).all()
@@ -87,7 +68,7 @@ def test_absent_spots_are_not_drawn(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "axis"), ZONES)
 def test_reflections_nearest_to_g(name: str, axis: list[int]) -> None:
-    one = solution(name, axis, DISTORTION)
+    one = solution_without_peaks(name, axis, 33, DISTORTION)
     hkl, g, _ = simulated_spots(one, np.array([[6.0, 0.0]]))
     moved = g + np.random.default_rng(0).normal(0, 0.05, g.shape)
     placed = (one.crystal, one.zone_axis, one.matrix, one.distortion)

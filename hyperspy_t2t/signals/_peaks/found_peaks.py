@@ -32,7 +32,7 @@ def peaks_of_regions(
     """The FFTPeakSet of all regions of a segmented image."""
     _check(method, false_alarms, min_d, max_d)
     source: Source = segmented._source()
-    options = {
+    options: dict[str, Any] = {
         "method": method, "false_alarms": false_alarms, "min_d": min_d, "max_d": max_d
     }  # fmt: skip
     boxes = source.boxes()
@@ -116,7 +116,7 @@ def _check(method: str, false_alarms: float, min_d: float, max_d: float | None) 
             "Expected false_alarms as a number of peaks between 0 and 100, got "
             f"{false_alarms}. 0.01 allows one false peak in a hundred regions."
         )
-    if min_d <= 0 or (max_d is not None and max_d <= min_d):
+    if not 0 < min_d < (np.inf if max_d is None else max_d):
         raise ValueError(
             f"Expected 0 < min_d < max_d in nm, got min_d={min_d}, max_d={max_d}."
         )

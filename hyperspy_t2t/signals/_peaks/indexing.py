@@ -28,8 +28,8 @@ def indexed_regions(
     phases: Sequence[CrystalPhase],
     priors: Sequence[float],
     *,
+    tolerance: float,
     scale_tolerance: float,
-    distortion_tolerance: float,
     calibrate: int | None,
     joint: bool,
     max_index: int,
@@ -42,7 +42,7 @@ def indexed_regions(
     found = index_regions(
         [_spots_of(peaks, label) for label in labels],
         PhaseSearch(phases, priors=priors, max_index=max_index),
-        tolerances=Tolerances(scale_tolerance, distortion_tolerance),
+        tolerances=Tolerances(scale_tolerance, tolerance),
         calibrate=None if calibrate is None else labels.index(calibrate),
         joint=joint,
     )
@@ -54,7 +54,7 @@ def indexed_regions(
             for label, region in indexed.items()
             if not region.solutions and peaks.is_crystalline(label)
         ],
-        "Add candidates, or allow more by scale_tolerance and distortion_tolerance.",
+        "Add candidates, or allow more by scale_tolerance and tolerance.",
     )
     return indexed
 

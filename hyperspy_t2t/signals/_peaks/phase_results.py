@@ -2,12 +2,13 @@
 # License v3.0 or later; see LICENSE.
 """What indexed peaks say of the image: maps, its pixel size, simulated spots."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import Signal2D
 
+from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.phases.ambiguity import Ambiguity, ambiguity_of
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
 from hyperspy_t2t.phases.in_plane import in_plane_rotations
@@ -15,16 +16,22 @@ from hyperspy_t2t.phases.simulation import hkl_text, simulated_spots
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._carried.companions import look_up
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 from hyperspy_t2t.signals._carried.provenance import processing
 from hyperspy_t2t.signals._carried.source import Source
+from hyperspy_t2t.signals._carried.text_markers import text_markers
 from hyperspy_t2t.signals._peaks.solutions import none_of_these
 
-Array = npt.NDArray[np.floating]
+if TYPE_CHECKING:
+    from hyperspy_t2t.signals.micrograph import Micrograph
+    from hyperspy_t2t.signals.segmented_image import SegmentedImage
+    from hyperspy_t2t.signals.solution_browser import SolutionBrowser
+
 _LABEL = (0.06, 0.045)
 """Width and height of an hkl label relative to those of a plotted spectrum."""
 
 
-class PhaseResults:
+class PhaseResults(SignalMixin):
     """The methods of a peak set that need its solutions."""
 
     def phase_map(self) -> Signal2D:
@@ -180,7 +187,36 @@ class PhaseResults:
             for one in seconds
         ]
 
-    def calibrated(self, label: int | None = None) -> "Micrograph":  # noqa: F821
+    def split_crystals(self, label: int | None = None) -> "SegmentedImage":
+        """Divide regions in which several crystals were found, one region for each.
+
+        A place belongs to the crystal whose own spots, those that no other crystal of
+        the region has, are the strongest there by their local amplitude relative to
+        its full value. Borders between a crystal and its twin are put on the twin
+        plane where that is seen edge-on and the amplitudes agree with it.
+
+        Parameters
+        ----------
+        label
+            The region; by default all that have several crystals.
+
+        Returns
+        -------
+        SegmentedImage
+            The main crystal keeps the label of its region, others get new ones.
+            Regions with one crystal stay as they are. Crystals that lie above one
+            another stay together, and so do those too small to part; a warning names
+            their regions. Call find_peaks and index_phases again.
+
+        See Also
+        --------
+        crystals, relations, SegmentedImage.split
+        """
+        from hyperspy_t2t.signals._peaks.crystal_split import split_by_crystals
+
+        return split_by_crystals(self, label)
+
+    def calibrated(self, label: int | None = None) -> "Micrograph":
         """The micrograph with the pixel size that the crystal of a region tells.
 
         The pixels keep their values; scale and offset of the x and y axes are
@@ -232,7 +268,7 @@ class PhaseResults:
 
     def browse(
         self, label: int | None = None, rank: int = 0, **kwargs: Any
-    ) -> "SolutionBrowser":  # noqa: F821
+    ) -> "SolutionBrowser":
         """Look through the solutions of a region on a plot and choose one.
 
         Parameters
@@ -322,27 +358,30 @@ class PhaseResults:
 
         solution, observed = self._ranked(label, rank), self.region(label)[:, :2]
         hkl, g, amplitude = simulated_spots(solution, observed)
-        spectrum = _around(spectrum, 1.2 * np.linalg.norm(observed, axis=1).max())
+        spectrum = around_peaks(spectrum, observed)
         points = plot.markers.Points(
             offsets=g, sizes=1 + 4 * amplitude, facecolors="tab:cyan", edgecolors="none"
         )
         extent = [a.size * a.scale for a in spectrum.axes_manager.signal_axes]
         named = _apart(g, amplitude, np.multiply(_LABEL, extent))
-        texts = plot.markers.Texts(
-            offsets=g[named] - [0, 0.01 * extent[1]],  # y points down
-            texts=[hkl_text(indices) for indices in hkl[named]],
-            facecolors="tab:cyan", edgecolors="none", sizes=(0.64,),
+        texts = text_markers(
+            g[named] - [0, 0.01 * extent[1]],  # y points down
+            [hkl_text(indices) for indices in hkl[named]],
+            color="tab:cyan",
+            halo="black",
+            sizes=(0.64,),
             verticalalignment="bottom",
-        )  # fmt: skip
+        )
         axis = " ".join(str(index) for index in solution.zone_axis)
         spectrum.metadata.General.title = (
             f"region {label}, rank {rank}: {solution.crystal.name} [{axis}]"
         )
-        return spectrum, [points, texts]
+        return spectrum, [points, *texts]
 
 
-def _around(spectrum: Signal2D, reach: float) -> Signal2D:
-    """The part of a spectrum with |gx| and |gy| up to reach, in 1/nm."""
+def around_peaks(spectrum: Signal2D, g: Array) -> Signal2D:
+    """The part of a spectrum that holds g in 1/nm, (n, 2), and some margin."""
+    reach = 1.2 * np.linalg.norm(g, axis=1).max()
     parts = [
         slice(max(-reach, axis.low_value), min(reach, axis.high_value))
         for axis in spectrum.axes_manager.signal_axes
@@ -350,7 +389,7 @@ def _around(spectrum: Signal2D, reach: float) -> Signal2D:
     return spectrum.isig[tuple(parts)]
 
 
-def _apart(g: Array, amplitude: Array, size: Array) -> npt.NDArray[np.intp]:
+def _apart(g: Array, amplitude: Array, size: Array) -> Ints:
     """Which spots to name so that no two names of a size overlap, strong ones first."""
     chosen: list[int] = []
     for i in np.argsort(-amplitude, kind="stable"):

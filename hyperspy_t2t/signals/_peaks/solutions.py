@@ -3,7 +3,7 @@
 """Solutions of all regions as plain arrays in metadata, and back."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def solutions_to_dict(
         for solution in solutions
     ]
     counts = [len(solution.hkl) for *_, solution in flat]
-    columns = {
+    columns: dict[str, np.ndarray] = {
         name: np.asarray([getattr(s, name) for *_, s in flat], kind).reshape(
             len(flat), *shape
         )
@@ -148,7 +148,7 @@ def _solution(
     own = slice(*np.asarray(stored["offsets"])[k : k + 2])
     hkl = np.asarray(stored["hkl"][own])
     matched = np.asarray(stored["matched"][own], bool)
-    values = {name: np.asarray(stored[name])[k] for name in _COLUMNS}
+    values: dict[str, Any] = {name: np.asarray(stored[name])[k] for name in _COLUMNS}
     crystal = phases[int(values.pop("phase"))]
     matrix = values.pop("orientation")
     away = np.full(len(hkl), np.nan)
@@ -161,7 +161,7 @@ def _solution(
         hkl=hkl,
         matched=matched,
         residuals=np.where(matched, away, np.nan),
-        **{
+        **{  # type: ignore[arg-type]
             name: float(value) if value.ndim == 0 else value
             for name, value in values.items()
         },
