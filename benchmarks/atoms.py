@@ -11,15 +11,16 @@ distances differ from those of the strained crystal, and how much the density do
 
 import argparse
 import os
-import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gpa_scenes import BACKGROUND, PIXEL, PROBE
+from measuring import measured
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
@@ -484,22 +485,29 @@ def show_real(size: int) -> None:
         if (folder / file).exists():
             images[name] = (lambda path=folder / file: hs.load(path), candidates)
     for name, (load, candidates) in images.items():
-        signal, start = load(), time.process_time()
+        signal = load()
         signal.set_signal_type("micrograph")
         for axis in signal.axes_manager.signal_axes:
             axis.offset = 0.0
         segmented = signal.segment()
         strain = segmented.find_peaks().index_phases(candidates).gpa()
-        before = time.process_time()
-        model = strain.to_atoms(5.0)
-        after = time.process_time()
+        model, spent = measured(partial(strain.to_atoms, 5.0))
         print(
-            f"{name}: {model.n_atoms} atoms, {after - before:.1f} CPU s after "
-            f"{before - start:.1f}; distortion "
+            f"{name}: {model.n_atoms} atoms in {spent.cpu:.1f} CPU s; distortion "
             f"{np.round(model.metadata.AtomicModel.distortion, 4).tolist()}"
+        )
+        scatter = 100 * np.nanstd(strain.data, axis=(1, 2))
+        told = 100 * np.nanmedian(strain.uncertainty.data, axis=(1, 2))
+        print(
+            f"  exx, eyy, exy, rotation scatter by {_slashed(scatter)} %, "
+            f"from the noise {_slashed(told)} %"
         )
         for label in model.region_labels.tolist():
             show_real_region(signal, segmented, model, label)
+
+
+def _slashed(values: Array) -> str:
+    return " / ".join(f"{value:.2f}" for value in values)
 
 
 def show_real_region(signal: Any, segmented: Any, model: Any, label: int) -> None:

@@ -14,16 +14,16 @@ with what ase offers: ase.build.surface, repeated, and cut by a polygon.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from images import image_in_nm
+from measuring import measured, peak_memory
 
 PIXEL, THICKNESS = 0.02, 10.0
 WELL, MISMATCH = (0.35, 0.65), 0.0108
@@ -74,37 +74,21 @@ def micrograph(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 def make_strain(atoms: int, path: Path) -> None:
     """Measure the strain of an image large enough and save it."""
-    from hyperspy.signals import Signal2D
-
     from hyperspy_t2t.signals import SegmentedImage
 
     size = int(np.sqrt(atoms / ATOMS_PER_NM2) / PIXEL)
     image, labels = micrograph(size)
-    axes = [
-        {"name": name, "size": size, "scale": PIXEL, "units": "nm"} for name in "yx"
-    ]
-    signal = Signal2D(image, axes=axes)
-    signal.set_signal_type("micrograph")
+    signal = image_in_nm(image, PIXEL, kind="micrograph")
     segmented = SegmentedImage.from_labels(signal, labels)
     peaks = segmented.find_peaks().index_phases(["Si", "Ge"])
     peaks.gpa().save(path, overwrite=True)
 
 
-def memory() -> float:
-    """Largest resident size of this process so far in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def measured(work: Any) -> tuple[Any, dict[str, float]]:
-    """Result of a call, its CPU and wall seconds, and memory before and at its peak."""
-    before, cpu, wall = memory(), time.process_time(), time.perf_counter()
-    result = work()
-    return result, {
-        "cpu": time.process_time() - cpu,
-        "wall": time.perf_counter() - wall,
-        "before": before,
-        "peak": memory(),
-    }
+def noted(work: Any) -> tuple[Any, dict[str, float]]:
+    """Result of a call, what it took, and the peak of memory before it."""
+    before = peak_memory()
+    result, spent = measured(work)
+    return result, {**spent._asdict(), "before": before}
 
 
 def time_atoms(source: Path, target: Path, *, lazy: bool) -> dict[str, float]:
@@ -116,8 +100,8 @@ def time_atoms(source: Path, target: Path, *, lazy: bool) -> dict[str, float]:
     small = scene("two_layers", shape=(160, 160)).segment().find_peaks()
     small.index_phases(["Si"]).gpa().to_atoms(2)
     strain = hs.load(source, lazy=lazy)
-    model, spent = measured(lambda: strain.to_atoms(THICKNESS))
-    _, saving = measured(lambda: model.save(target, overwrite=True))
+    model, spent = noted(lambda: strain.to_atoms(THICKNESS))
+    _, saving = noted(lambda: model.save(target, overwrite=True))
     spent["atoms"] = float(model.n_atoms)
     spent["saving_cpu"], spent["saving_peak"] = saving["cpu"], saving["peak"]
     return spent
@@ -127,11 +111,11 @@ def time_writing(source: Path, kind: str, folder: Path) -> dict[str, float]:
     """Load saved atoms and write them."""
     import hyperspy.api as hs
 
-    model, loading = measured(lambda: hs.load(source))
+    model, loading = noted(lambda: hs.load(source))
     path = folder / f"atoms{FORMATS[kind]}"
     save = model.save if kind == "zspy" else model.write
     options = {"overwrite": True} if kind == "zspy" else {}
-    _, spent = measured(lambda: save(path, **options))
+    _, spent = noted(lambda: save(path, **options))
     spent["loading_cpu"] = loading["cpu"]
     spent["bytes"] = float(sum(f.stat().st_size for f in _files(path)))
     return spent
@@ -156,7 +140,7 @@ def time_rival(atoms: int) -> dict[str, float]:
         ring = 0.5 * width * (1 + np.stack([np.cos(angle), np.sin(angle)], -1))
         return slab[Outline(ring).contains_points(slab.positions[:, :2])]
 
-    result, spent = measured(fill)
+    result, spent = noted(fill)
     spent["atoms"] = float(len(result))
     return spent
 

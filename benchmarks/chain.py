@@ -6,17 +6,13 @@ python benchmarks/chain.py [SIZE] [--lazy CHUNK]
 """
 
 import argparse
-import resource
-import time
+from functools import partial
+from typing import Any
 
 import hyperspy.api as hs
+from measuring import measured
 
 from hyperspy_t2t.data import scene
-
-
-def peak_memory() -> float:
-    """Largest resident size of this process so far in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:
@@ -29,24 +25,26 @@ def main() -> None:
     small = scene("two_layers", shape=(160, 160)).segment().find_peaks()
     small.index_phases(["Si"]).gpa().to_atoms(2)
 
+    def drawn(_: None) -> Any:
+        image = scene("quantum_well", shape=(arguments.size,) * 2)
+        lazy = arguments.lazy
+        return image.as_lazy(chunks=(lazy, lazy)) if lazy else image
+
     result = None
     steps = {
-        "scene": lambda _: scene("quantum_well", shape=(arguments.size,) * 2),
+        "scene": drawn,
         "segment": lambda s: s.segment(),
         "find_peaks": lambda s: s.find_peaks(),
         "index_phases": lambda s: s.index_phases(["Si", "Ge"]),
         "gpa": lambda s: s.gpa(),
         "to_atoms": lambda s: s.to_atoms(10),
+        "vibrations": lambda m: (m, m.vibrational_dos(vectors=1, moments=200)),
     }
-    print(f"{'step':<14}{'CPU s':>8}{'wall s':>8}{'peak MiB':>10}")
     for name, step in steps.items():
-        cpu, wall = time.process_time(), time.perf_counter()
-        result = step(result)
-        if name == "scene" and arguments.lazy:
-            result = result.as_lazy(chunks=(arguments.lazy,) * 2)
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        print(f"{name:<14}{cpu:8.2f}{wall:8.2f}{peak_memory():10.0f}")
-    print(f"{result.n_atoms} atoms")
+        result, spent = measured(partial(step, result))
+        print(f"{name:<14}{spent}", flush=True)
+    model, density = result
+    print(f"{model.n_atoms} atoms, densities {density}")
 
 
 if __name__ == "__main__":

@@ -20,14 +20,13 @@ textbook  The algorithm of Hÿtch, Snoeck, Kilaas (1998) with numpy, which is al
           correction of g, wrapped differences. Mask of |g|/4 by default.
 """
 
-import resource
 import sys
 import time
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measuring import peak_memory
 
 Array = np.ndarray
 
@@ -116,16 +115,6 @@ def in_box(job: dict[str, Any]) -> Array:
     return (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
 
 
-def memory() -> float:
-    """Peak memory of this process so far in MiB."""
-    # getrusage on Linux still holds the peak of the process that started this one.
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = status.read_text().splitlines()
-        return int(next(line for line in lines if "VmHWM" in line).split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 TOOLS = {"kemstem": kemstem, "textbook": textbook}
 
 
@@ -138,12 +127,12 @@ def main() -> None:
         import kemstem.fourier.strain  # noqa: F401  before memory is looked at
     job = dict(np.load(source))
     job["image"] = job["image"].astype(float)
-    before, seconds = memory(), []
+    before, seconds = peak_memory(), []
     for _ in range(repeats):
         start = time.process_time()
         strain = TOOLS[tool](job)
         seconds.append(time.process_time() - start)
-    peak = memory()
+    peak = peak_memory()
     strain = strain - strain[:, in_box(job)].mean(axis=1)[:, None, None]
     np.savez(
         target, strain=strain.astype(np.float32), seconds=seconds,

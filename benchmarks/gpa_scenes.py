@@ -34,8 +34,8 @@ from hyperspy_t2t.phases.library import library_phase
 Array = np.ndarray
 PIXEL, PROBE, BACKGROUND = 0.02, 0.045, 0.33
 FROM_BORDER, FROM_CORE = 1.5, 2.0
-"""nm from frame and interface, and from a dislocation, nearer than which no scene is
-scored."""
+"""nm from frame and interface, and, unless said, from a dislocation, nearer than which
+no scene is scored."""
 OBLIQUE = ((1, -1, 1), (1, -1, -1))
 """111-type pair of the zone axis [110]."""
 
@@ -126,7 +126,12 @@ def scene_names() -> list[str]:
 
 
 def draw(
-    name: str, *, size: int = 1024, dose: float | None = None, seed: int = 0
+    name: str,
+    *,
+    size: int = 1024,
+    dose: float | None = None,
+    seed: int = 0,
+    from_core: float = FROM_CORE,
 ) -> Scene:
     """One scene of size × size pixels, noise-free without a dose (counts per pixel)."""
     pixel = (PIXEL, 1.15 * PIXEL) if name == "oblong_pixels" else (PIXEL, PIXEL)
@@ -156,7 +161,7 @@ def draw(
         _reference_g(truth["regions"]["region_1"], plan.hkl),
         plan.box or (margin, height / 2 + margin, width - margin, height - margin),
         plan.candidates,
-        _scored(truth["labels"], pixel, plan.core),
+        _scored(truth["labels"], pixel, plan.core, from_core),
     )
 
 
@@ -174,7 +179,10 @@ def _positions(
 
 
 def _scored(
-    labels: Array, pixel: tuple[float, float], core: tuple[float, float] | None
+    labels: Array,
+    pixel: tuple[float, float],
+    core: tuple[float, float] | None,
+    from_core: float,
 ) -> Array:
     """Pixels far enough from frame, interfaces and a dislocation."""
     from scipy.ndimage import distance_transform_edt
@@ -189,7 +197,7 @@ def _scored(
     far = far > FROM_BORDER
     if core is not None:
         x, y = _positions(labels.shape, pixel)
-        far &= np.hypot(x - core[0], y - core[1]) > FROM_CORE
+        far &= np.hypot(x - core[0], y - core[1]) > from_core
     return far
 
 

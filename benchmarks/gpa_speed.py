@@ -16,19 +16,19 @@ import gc
 import json
 import os
 import pstats
-import resource
 import subprocess
 import sys
-import time
 import warnings
 from functools import partial
 
 import dask
 import dask.array as da
 import numpy as np
+from images import image_in_nm
+from measuring import measured, peak_memory
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.signals import LazyMicrograph, Micrograph
+from hyperspy_t2t.signals import Micrograph
 from hyperspy_t2t.strain.demodulation import local_spectrum
 
 PIXEL, LATTICE, CHUNK, RUNS = 0.025, 0.39, 1024, 5
@@ -60,22 +60,13 @@ def micrograph(size: int, *, lazy: bool = False) -> Micrograph:
     if lazy:
         chunks = da.core.normalize_chunks(CHUNK, (size, size))
         data = da.map_blocks(lattice_chunk, chunks=chunks, dtype=np.float32)
-        signal = LazyMicrograph(data)
     else:
         data = np.empty((size, size), np.float32)
         for start in range(0, size, 64):
             data[start : start + 64] = lattice_rows(
                 slice(start, min(start + 64, size)), slice(0, size)
             )
-        signal = Micrograph(data)
-    for axis in signal.axes_manager.signal_axes:
-        axis.scale, axis.units = PIXEL, "nm"
-    return signal
-
-
-def peak_memory() -> float:
-    """Largest resident size of this process so far in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return image_in_nm(data, PIXEL, kind="micrograph")
 
 
 def whole(signal: Micrograph, count: int) -> None:
@@ -93,7 +84,7 @@ def transform(signal: Micrograph, count: int) -> None:
     local_spectrum(signal.data, grid, G_VECTORS[:count], sigma=0.5)
 
 
-def measured(size: int, count: int, lazy: bool) -> dict:
+def case(size: int, count: int, lazy: bool) -> dict:
     """Seconds and MiB of one case, in this process."""
     warnings.simplefilter("ignore")
     for small in (micrograph(256), micrograph(256, lazy=True)):
@@ -105,9 +96,7 @@ def measured(size: int, count: int, lazy: bool) -> dict:
         seconds = []
         for _ in range(1 if lazy else RUNS):
             gc.collect()
-            start = time.process_time()
-            step(signal, count)
-            seconds.append(time.process_time() - start)
+            seconds.append(measured(partial(step, signal, count))[1].cpu)
         result[name] = float(np.median(seconds))
         result[f"{name}_memory"] = peak_memory() - base
     return result
@@ -146,7 +135,7 @@ def main() -> None:
     parser.add_argument("--as-lazy", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.case:
-        print(json.dumps(measured(*arguments.case, arguments.as_lazy)))
+        print(json.dumps(case(*arguments.case, arguments.as_lazy)))
     elif arguments.profile:
         profile(*arguments.profile)
     else:

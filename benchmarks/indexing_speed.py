@@ -7,10 +7,10 @@ python benchmarks/indexing_speed.py
 The first region makes the tables of reflections, which later ones find again.
 """
 
-import resource
-import time
+from functools import partial
 
 import numpy as np
+from measuring import measured
 
 from hyperspy_t2t.frames import zone_axis_frame
 from hyperspy_t2t.phases.crystal_phase import CrystalPhase
@@ -51,14 +51,13 @@ def main() -> None:
                   tolerances=Tolerances())  # fmt: skip
     for seed, (name, axis) in enumerate(2 * CASES):
         region = spots(library_phase(name), axis, seed)
-        cpu, wall = time.process_time(), time.perf_counter()
-        found = index_regions([region], search, tolerances=Tolerances())[0]
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        best = found.solutions[0]
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        found, spent = measured(
+            partial(index_regions, [region], search, tolerances=Tolerances())
+        )
+        best = found[0].solutions[0]
         print(
             f"{name:24s} {len(region.model.g):3d} spots: {names[best.phase]:24s} "
-            f"{best.zone_axis}, {wall:5.2f} s, CPU {cpu:5.2f} s, peak {memory:4.0f} MiB"
+            f"{best.zone_axis}{spent}"
         )
 
 

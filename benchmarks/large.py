@@ -1,20 +1,22 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""Peak memory of the chain on a lazy image that is computed chunk by chunk.
+"""Peak memory of the chain on a lazy image that is computed chunk by chunk, to the
+vibrations of a part of its atoms.
 
 python benchmarks/large.py [SIZE]
 """
 
-import resource
 import sys
-import time
+from functools import partial
 
 import dask.array as da
 import hyperspy.api as hs
 import numpy as np
-from hyperspy.signals import LazySignal2D
+from images import image_in_nm
+from measuring import measured
 
 CHUNK, PIXEL = 2048, 0.02
+THICKNESS = 2.0
 WAVES = ((1.84, 2.6), (1.84, -2.6), (3.68, 0), (0, 5.2), (3.68, 5.2), (3.68, -5.2))
 
 
@@ -33,24 +35,32 @@ def chunk(half: float, block_info: dict | None = None) -> np.ndarray:
 def main() -> None:
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 8192
     hs.preferences.General.show_progressbar = False
-    chunks = ((CHUNK,) * (size // CHUNK),) * 2
+    chunks = da.core.normalize_chunks((CHUNK, CHUNK), (size, size))
     data = da.map_blocks(chunk, size * PIXEL / 2, chunks=chunks, dtype=np.float32)
-    signal = LazySignal2D(data)
-    for axis in signal.axes_manager.signal_axes:
-        axis.scale, axis.units = PIXEL, "nm"
+    signal = image_in_nm(data, PIXEL, kind="micrograph")
     steps = {
-        "segment": lambda s: s.set_signal_type("micrograph") or s.segment(),
+        "segment": lambda s: s.segment(),
         "find_peaks": lambda s: s.find_peaks(),
         "index_phases": lambda s: s.index_phases(["Si"]),
         "gpa": lambda s: s.gpa(),
-        "mean strain": lambda s: da.nanmean(s.data, axis=(1, 2)).compute(num_workers=2),
     }
     for name, step in steps.items():
-        start = time.perf_counter()
-        signal = step(signal)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{name:<14}{time.perf_counter() - start:8.1f} s {peak:8.0f} MiB")
-    print("mean exx, eyy, exy, rotation:", signal.round(5))
+        signal, spent = measured(partial(step, signal))
+        print(f"{name:<14}{spent}", flush=True)
+    mean, spent = measured(
+        lambda: da.nanmean(signal.data, axis=(1, 2)).compute(num_workers=2)
+    )
+    print(f"{'mean strain':<14}{spent}", flush=True)
+    print("mean exx, eyy, exy, rotation:", mean.round(5))
+    model, spent = measured(lambda: signal.to_atoms(THICKNESS))
+    print(f"{'to_atoms':<14}{spent}", flush=True)
+    middle = 5 * size * PIXEL  # of the image, in Å
+    part = {axis: (middle - 150, middle + 150) for axis in "xy"}
+    piece, spent = measured(lambda: model.select(**part))
+    print(f"{'select':<14}{spent}", flush=True)
+    density, spent = measured(lambda: piece.vibrational_dos(vectors=4, moments=200))
+    print(f"{'vibrations':<14}{spent}", flush=True)
+    print(f"{model.n_atoms} atoms, {piece.n_atoms} of them in {density}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@
 python benchmarks/peaks_speed.py
 """
 
-import time
+from functools import partial
 
 import numpy as np
+from measuring import measured
 
 from hyperspy_t2t.data import scene
 from hyperspy_t2t.signals import SegmentedImage
@@ -20,11 +21,9 @@ def main() -> None:
     for method in ("statistics", "auto"):
         regions.find_peaks(method=method)  # compiles and loads
         for _ in range(3):
-            wall, cpu = time.perf_counter(), time.process_time()
-            peaks = regions.find_peaks(method=method)
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            peaks, spent = measured(partial(regions.find_peaks, method=method))
             count = [len(peaks.region(k)) for k in peaks.region_labels]
-            print(f"{method:12s}{wall:6.2f} s wall {cpu:6.2f} s CPU, peaks {count}")
+            print(f"{method:12s}{spent}, peaks {count}")
 
 
 if __name__ == "__main__":

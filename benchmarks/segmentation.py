@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import hyperspy.api as hs
 import numpy as np
+from images import image_in_nm
 from scipy.cluster.vq import kmeans2
 from scipy.ndimage import distance_transform_edt, gaussian_filter, sobel
 from scipy.optimize import linear_sum_assignment
@@ -175,10 +176,7 @@ def _mean_iou(true: Array, found: Array) -> float:
 
 def ours(scene: Scene) -> tuple[Array, Callable[[], Array]]:
     """segment() as it is, on a plain Signal2D."""
-    s = hs.signals.Signal2D(scene.image)
-    for axis in s.axes_manager.signal_axes:
-        axis.scale, axis.units = scene.pixel_size, "nm"
-    segmented = s.segment()
+    segmented = image_in_nm(scene.image, scene.pixel_size).segment()
     labels = np.asarray(segmented.labels.data)
 
     def crystals() -> Array:

@@ -6,14 +6,15 @@ python benchmarks/segmentation_large.py [SIZE]          a lazy .zspy of SIZE² p
 python benchmarks/segmentation_large.py compare SIZE    eager and lazy labels
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from images import image_in_nm
+from measuring import measured
 
 CHUNK, PIXEL, PERIOD = 1000, 0.05, 0.31
 """Pixels along a chunk; size of a pixel and period of the lattice in nm."""
@@ -75,13 +76,9 @@ def block(size: int, block_info: dict | None = None) -> Any:
 def signal(data: Any) -> Any:
     """The image with its axes, lazy if `data` is."""
     import hyperspy.api as hs
-    from hyperspy.signals import LazySignal2D, Signal2D
 
     hs.preferences.General.show_progressbar = False
-    result = (LazySignal2D if hasattr(data, "dask") else Signal2D)(data)
-    for axis in result.axes_manager.signal_axes:
-        axis.scale, axis.units = PIXEL, "nm"
-    return result
+    return image_in_nm(data, PIXEL)
 
 
 def make(size: int) -> None:
@@ -134,11 +131,8 @@ def compare(size: int) -> None:
 
 def report(name: str, step: Callable[[], Any]) -> Any:
     """Result of a step, its times and the peak so far printed."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = step()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{name:<22}{wall:8.2f} s wall {cpu:8.2f} s CPU {peak:8.0f} MiB", flush=True)
+    result, spent = measured(step)
+    print(f"{name:<22}{spent}", flush=True)
     return result
 
 

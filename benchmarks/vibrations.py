@@ -14,13 +14,11 @@ torch alone.
 
 import argparse
 import json
-import resource
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from ase.build import bulk
+from measuring import Spent, measured, peak_memory
 from scipy.sparse import bsr_array
 
 from hyperspy_t2t.physics.bonds import bond_table
@@ -42,11 +40,8 @@ THERMAL = 0.03
 """Displacements in Å that make all blocks of the matrix different."""
 
 
-def timed(call: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Result, seconds and CPU seconds."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = call()
-    return result, time.perf_counter() - wall, time.process_time() - cpu
+def times(spent: Spent) -> dict[str, float]:
+    return {"wall_s": spent.wall, "cpu_s": spent.cpu}
 
 
 def matrix_of(
@@ -61,14 +56,16 @@ def matrix_of(
     if shuffled:
         model = model[rng.permutation(len(model))]
     table = (model.positions, model.numbers, model.cell.array, model.pbc)
-    bonds, _, note["bonds_cpu_s"] = timed(lambda: bond_table(*table))
+    bonds, spent = measured(lambda: bond_table(*table))
+    note["bonds"] = times(spent)
     masses = model.get_masses()
     keating = keating_model(bonds)
-    matrix, _, note["matrix_cpu_s"] = timed(
+    matrix, spent = measured(
         lambda: force_constants(
             model.positions, bonds, keating, masses=masses, dtype=np.float32
         )
     )
+    note["matrix"] = times(spent)
     return matrix, model.positions[:, 2] / model.cell.lengths()[2]
 
 
@@ -82,10 +79,10 @@ def random_start(height: np.ndarray, width: int) -> np.ndarray:
 
 def moments_on(
     operator: PhononOperator, start: np.ndarray, number: int, window: Window
-) -> tuple[np.ndarray, float, float]:
-    """Moments, seconds and CPU seconds, after a short run to compile and warm up."""
+) -> tuple[np.ndarray, Spent]:
+    """Moments and what they took, after a short run to compile and warm up."""
     chebyshev_moments(operator, start, 4, window)
-    return timed(lambda: chebyshev_moments(operator, start, number, window))
+    return measured(lambda: chebyshev_moments(operator, start, number, window))
 
 
 def measure(atoms: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -94,22 +91,28 @@ def measure(atoms: int, options: argparse.Namespace) -> dict[str, Any]:
     matrix, height = matrix_of(atoms, options.shuffled, note)
     compiled = CompiledOperator(matrix)
     spectrum_window(compiled, steps=2)
-    window, _, note["window_cpu_s"] = timed(lambda: spectrum_window(compiled))
+    window, spent = measured(lambda: spectrum_window(compiled))
+    note["window"] = times(spent)
     note |= {"atoms": len(height), "moments": options.moments}
     on_device = None
     if options.device:
-        on_device, note["to_device_s"], _ = timed(
+        on_device, spent = measured(
             lambda: TorchOperator(matrix, device=options.device)
         )
+        note["to_device_s"] = spent.wall
     for width in options.vectors:
         start = random_start(height, width)
-        ours, wall, cpu = moments_on(compiled, start, options.moments, window)
-        note[f"numba_{width}_vectors"] = {"wall_s": wall, "cpu_s": cpu}
+        ours, spent = moments_on(compiled, start, options.moments, window)
+        note[f"numba_{width}_vectors"] = times(spent)
+        parts = [note[name] for name in ("bonds", "matrix", "window")] + [times(spent)]
+        note[f"numba_{width}_vectors_and_all_before"] = {
+            name: sum(part[name] for part in parts) for name in times(spent)
+        }
         if on_device is not None:
-            theirs, wall, _ = moments_on(on_device, start, options.moments, window)
+            theirs, spent = moments_on(on_device, start, options.moments, window)
             difference = np.abs(theirs - ours).max(axis=1) / ours[:, 0]
             note[f"{options.device}_{width}_vectors"] = {
-                "wall_s": wall,
+                "wall_s": spent.wall,
                 "largest_difference": float(difference.max()),
             }
     if options.regions:
@@ -117,7 +120,7 @@ def measure(atoms: int, options: argparse.Namespace) -> dict[str, Any]:
         if on_device is not None:
             found = regions_on(on_device, height, options, window)
             note |= {f"{options.device}_{name}": row for name, row in found.items()}
-    note["peak_GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    note["peak_GB"] = peak_memory() * 2**20 / 1e9
     return note
 
 
@@ -131,7 +134,7 @@ def regions_on(
     groups = (height * options.regions).astype(np.int64) % options.regions
     result = {}
     for starts, vectors in (("own", 4), ("shared", 16)):
-        found, wall, cpu = timed(
+        found, spent = measured(
             lambda starts=starts, vectors=vectors: local_densities(
                 operator, groups, moments=options.moments, vectors=vectors,
                 starts=starts, window=window,
@@ -139,8 +142,7 @@ def regions_on(
         )  # fmt: skip
         result[f"{options.regions}_regions_{starts}"] = {
             "vectors": vectors,
-            "wall_s": wall,
-            "cpu_s": cpu,
+            **times(spent),
             "relative_error": float(np.median(found.error) / found.density.mean()),
         }
     return result
@@ -156,6 +158,7 @@ def main() -> None:
     parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--json", help="file that the numbers are written to")
     options = parser.parse_args()
+    matrix_of(64, False, {})  # compiles
     notes = []
     for atoms in options.atoms:
         notes.append(measure(int(atoms), options))
