@@ -114,7 +114,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "capture_repr": (),  # only what is printed
     "write_computation_times": False,
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.FirstHourFirst",
 }
 
 # -- HTML --------------------------------------------------------------------

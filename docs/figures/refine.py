@@ -4,8 +4,9 @@ import numpy as np
 from hyperspy_t2t.data import gold_nanoparticles
 
 image = gold_nanoparticles().isig[1200:1850, 560:1280]
-strain = image.segment().find_peaks().index_phases(["Au"]).gpa()
-model = strain.to_atoms(thickness=3)
+twinned = image.segment().find_peaks().index_phases(["Au"])
+crystals = twinned.split_crystals().find_peaks().index_phases(["Au"])
+model = crystals.gpa().to_atoms(thickness=3)
 figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
 left, right, bottom, top = (
     f(axis) for axis in image.axes_manager.signal_axes for f in
