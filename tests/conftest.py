@@ -1,3 +1,5 @@
+# This file is part of hyperspy_t2t, released under the GNU General Public
+# License v3.0 or later; see LICENSE.
 """Settings and fixtures for all tests."""
 
 import os
@@ -28,6 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if hasattr(config, "workerinput"):
         return
+    if getattr(config.option, "dist", "no") == "load":
+        # Neighbours stay on one worker: they share fixtures and compiled kernels.
+        config.option.dist = "worksteal"
     from hyperspy_t2t.data import scene
 
     # Used, not only imported: "import orix.quaternion" alone loads nothing.

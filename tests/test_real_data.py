@@ -2,12 +2,12 @@
 # License v3.0 or later; see LICENSE.
 """Real micrographs: the material must be found although the pixel size is wrong."""
 
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+import real_files
 from real_files import load
 from scipy.spatial import cKDTree
 
@@ -78,14 +78,13 @@ WRONG = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def peaks_of(real_data):
-    """Function that gives the peaks of an image, found once."""
+    """Function that gives the peaks of an image by its name."""
 
-    @cache
     def find(name: str):
         file, pixel = ALL[name]
-        return load(real_data / file, pixel).segment().find_peaks()
+        return real_files.peaks_of(real_data / file, pixel)
 
     return find
 

@@ -2,14 +2,13 @@
 # License v3.0 or later; see LICENSE.
 """Peaks of real atomic images: the low orders of their lattices and nothing beside."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import hyperspy.api as hs
 import numpy as np
 import pytest
-from real_files import load
+from real_files import load, peaks_of
 
 import hyperspy_t2t  # noqa: F401, Signal2D gets segment()
 
@@ -49,11 +48,6 @@ KNOWN = {
     ),
 }
 SINGLE_ATOMS = ("singleatom_bpy_crop19.tif", "singleatom_bpy_crop21.tif")
-
-
-@cache
-def peaks_of(path: Path, pixel: float | None = None) -> Any:
-    return load(path, pixel).segment().find_peaks()
 
 
 def half_plane(peaks: Any, label: int, significance: float = 2.0) -> np.ndarray:

@@ -3,12 +3,15 @@
 """AtomicModel: the atoms of a micrograph."""
 
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from hyperspy.signals import LazySignal1D, Signal1D
 
+from hyperspy_t2t.arguments import as_array, checks_arguments, whole_numbers
 from hyperspy_t2t.signals._carried.companions import ComputesCarried
+from hyperspy_t2t.signals._carried.schema import stored
 from hyperspy_t2t.signals._carried.table import FlatTable, table_axes, table_data
 from hyperspy_t2t.signals._mechanics.mechanics import Mechanics
 from hyperspy_t2t.signals._mechanics.vibrations import Vibrations
@@ -21,6 +24,7 @@ from hyperspy_t2t.signals._model.views import ModelViews
 Range = tuple[float | None, float | None]
 
 
+@checks_arguments
 class AtomicModel(
     ModelViews,
     ModelReport,
@@ -87,17 +91,17 @@ class AtomicModel(
     @property
     def cell(self) -> np.ndarray:
         """Cell vectors as rows in Å, shape (3, 3)."""
-        return np.asarray(self.metadata.AtomicModel.cell)
+        return np.asarray(stored(self, "AtomicModel.cell"))
 
     @property
     def cell_origin(self) -> np.ndarray:
         """Corner of the cell in Å, shape (3,): the image need not begin at zero."""
-        return np.asarray(self.metadata.AtomicModel.cell_origin)
+        return np.asarray(stored(self, "AtomicModel.cell_origin"))
 
     @property
     def pbc(self) -> np.ndarray:
         """Which cell vectors are periodic, shape (3,)."""
-        return np.asarray(self.metadata.AtomicModel.pbc, bool)
+        return np.asarray(stored(self, "AtomicModel.pbc"), bool)
 
     @property
     def n_atoms(self) -> int:
@@ -116,22 +120,23 @@ class AtomicModel(
 
     def select(
         self,
-        region: int | Iterable[int] | None = None,
+        regions: int | Iterable[int] | None = None,
         *,
         x: Range | None = None,
         y: Range | None = None,
         z: Range | None = None,
-        element: str | Iterable[str] | None = None,
+        elements: str | Iterable[str] | None = None,
     ) -> "AtomicModel":
         """The atoms of some regions, of a box or of some elements.
 
         Parameters
         ----------
-        region
+        regions
             One label or several.
         x, y, z
-            (low, high) in Å, low ≤ x < high; None for an end that is open.
-        element
+            (low, high) in Å as :attr:`positions` are (pictures are in nm), low ≤ x <
+            high; None for an end that is open.
+        elements
             One symbol or several.
 
         Returns
@@ -159,18 +164,19 @@ class AtomicModel(
         True
         """
         kept = np.ones(self.n_atoms, bool)
-        if region is not None:
+        if regions is not None:
             kept[:] = False
-            for label in [region] if np.isscalar(region) else region:
+            for label in whole_numbers("regions", regions):
                 kept[self._rows_of(label)] = True
-        ranges = {"x": x, "y": y, "z": z}
-        names = [name for name, limits in ranges.items() if limits is not None]
-        if names or element is not None:
+        given = {"x": x, "y": y, "z": z}
+        ranges = {name: limits for name, limits in given.items() if limits is not None}
+        names = list(ranges)
+        if names or elements is not None:
             table = self._together((*names, "number"))
             for values, name in zip(table.T, names, strict=False):
                 kept &= _within(values, name, ranges[name])
-            if element is not None:
-                kept &= np.isin(table[:, -1], _numbers_of(element))
+            if elements is not None:
+                kept &= np.isin(table[:, -1], _numbers_of(elements))
         return self._of_rows(np.flatnonzero(kept))
 
     def to_ase(self) -> Any:
@@ -232,8 +238,12 @@ class AtomicModel(
 
 def _within(values: np.ndarray, name: str, limits: Range) -> np.ndarray:
     """Whether low ≤ value < high."""
-    if len(limits) != 2:
-        raise ValueError(f"Expected {name}=(low, high) in Å, got {limits!r}.")
+    ends = as_array(limits)
+    known = ends.shape == (2,) and all(
+        end is None or isinstance(end, Real) for end in ends.tolist()
+    )
+    if not known:
+        raise ValueError(f"Expected {name}=(low, high) in Å, got {limits!r:.80}.")
     low = -np.inf if limits[0] is None else float(limits[0])
     high = np.inf if limits[1] is None else float(limits[1])
     if not low < high:
@@ -247,8 +257,12 @@ def _numbers_of(element: str | Iterable[str]) -> list[int]:
     """Atomic numbers of symbols."""
     from ase.data import atomic_numbers
 
-    symbols = [element] if isinstance(element, str) else list(element)
-    unknown = [symbol for symbol in symbols if not atomic_numbers.get(symbol)]
+    symbols = as_array(element).ravel().tolist()
+    unknown = [
+        symbol
+        for symbol in symbols
+        if not isinstance(symbol, str) or not atomic_numbers.get(symbol)
+    ]
     if unknown:
         raise ValueError(f"Expected symbols of elements such as 'Si', got {unknown}.")
     return [atomic_numbers[symbol] for symbol in symbols]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import LazySignal1D, Signal1D, Signal2D
 
+from hyperspy_t2t.arguments import checks_arguments, two_numbers
 from hyperspy_t2t.peaks.state import RegionState, region_state
 from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals._carried.companions import (
@@ -17,12 +18,13 @@ from hyperspy_t2t.signals._carried.companions import (
     user_level,
 )
 from hyperspy_t2t.signals._carried.provenance import processing
+from hyperspy_t2t.signals._carried.schema import stored
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._carried.states import states_from_dict
 from hyperspy_t2t.signals._carried.table import FlatTable
 from hyperspy_t2t.signals._peaks.found_peaks import COLUMNS, peak_set, region_seen
 from hyperspy_t2t.signals._peaks.indexing import indexed_regions, warn_of_doubts
-from hyperspy_t2t.signals._peaks.phase_results import PhaseResults
+from hyperspy_t2t.signals._peaks.phase_results import PhaseResults, around_peaks
 from hyperspy_t2t.signals._peaks.solutions import (
     candidates,
     none_of_these,
@@ -32,7 +34,10 @@ from hyperspy_t2t.signals._peaks.solutions import (
 )
 from hyperspy_t2t.signals._strain.of_peaks import StrainOfPeaks
 
+_FREQUENCY = "(gx, gy) in 1/nm"
 
+
+@checks_arguments
 class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
     """Peaks of all regions in one table, strongest first, g followed by −g.
 
@@ -95,8 +100,7 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
         return self._states()[place]
 
     def _states(self) -> list[RegionState]:
-        stored = self.metadata.get_item("FFTPeakSet.states")
-        return states_from_dict(in_memory(stored))
+        return states_from_dict(in_memory(stored(self, "FFTPeakSet.states")))
 
     def power_spectrum(self, label: int) -> Signal2D:
         """The spectrum in which the peaks of a region were found, axes in 1/nm."""
@@ -153,14 +157,15 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
     ) -> None:
         """Plot the spectrum of a region with its peaks, and the spots of a solution.
 
+        The part with peaks is shown; :meth:`power_spectrum` is the whole.
+
         Parameters
         ----------
         label
             The region; by default the first crystalline one.
         rank
-            Adds what ``solutions(label)[rank]`` predicts, with hkl, and shows the part
-            of the spectrum with peaks: dots grow with the structure factor. 0 is the
-            best; None adds nothing.
+            Adds what ``solutions(label)[rank]`` predicts, with hkl: dots grow with the
+            structure factor. 0 is the best; None adds nothing.
         **kwargs
             Passed to ``Signal2D.plot``; the grey levels are logarithmic unless
             ``norm`` says otherwise.
@@ -171,15 +176,22 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
             if not labels:
                 raise ValueError("Expected peaks of some region, got no region.")
             label = next((k for k in labels if self.is_crystalline(k)), labels[0])
-        spectrum = self.power_spectrum(label)
-        markers = []
+        spectrum, peaks = self.power_spectrum(label), self.region(label)[:, :2]
+        markers: list[Any] = []
         if rank is not None:
             spectrum, markers = self._simulation(spectrum, label, rank)
+        elif len(peaks):
+            spectrum = around_peaks(spectrum, peaks)
         if kwargs.setdefault("norm", "log") == "log":
             # Without noise the weakest pixels would take most of the scale.
             kwargs.setdefault("vmin", "25th")
         spectrum.plot(**kwargs)
-        if len(self.region(label)):
+        # HyperSpy draws square pixels: wrong angles where gx and gy have other steps.
+        shown = spectrum._plot.signal_plot
+        shown.ax.set_aspect("equal")
+        width, height = shown.figure.get_size_inches()
+        shown.figure.set_size_inches(width, max(height, 0.8 * width))
+        if len(peaks):
             markers = [self.to_markers(label), *markers]
         if markers:
             spectrum.add_marker(markers)
@@ -196,7 +208,7 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
         """
         from hyperspy_t2t.peaks.manual import measure_spot
 
-        rows = measure_spot(self._seen(label), np.asarray(g, float))
+        rows = measure_spot(self._seen(label), two_numbers("g", g, _FREQUENCY))
         rows = np.column_stack([rows, np.full(len(rows), label)])
         present = self._spots(label)
         near = np.linalg.norm(present[:, :2] - rows[0, :2], axis=1)
@@ -226,7 +238,7 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
         """
         from hyperspy_t2t.peaks.manual import measure_spot
 
-        return measure_spot(self._seen(label), np.asarray(g, float))[0, :2]
+        return measure_spot(self._seen(label), two_numbers("g", g, _FREQUENCY))[0, :2]
 
     def remove(self, label: int, g: Any) -> "FFTPeakSet":
         """Remove the peak nearest to g, with its Friedel partner.
@@ -238,7 +250,7 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
         g
             (gx, gy) in 1/nm, within a tenth of its length of the peak.
         """
-        table, g = self._spots(label), np.asarray(g, float)
+        table, g = self._spots(label), two_numbers("g", g, _FREQUENCY)
         distance = np.minimum(
             np.linalg.norm(table[:, :2] - g, axis=1),
             np.linalg.norm(table[:, :2] + g, axis=1),
@@ -272,7 +284,6 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
         tolerance: float = 0.05,
         *,
         scale_tolerance: float = 0.1,
-        distortion_tolerance: float | None = None,
         calibrate: int | None = None,
         joint: bool = True,
         max_index: int = 3,
@@ -285,13 +296,12 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
             Element symbols (all library phases made of these elements only), names
             of library phases, CIF files, ``ase.Atoms``, ``orix`` phases, or a list.
         tolerance
-            The same as `distortion_tolerance`, used where that is None.
+            Distortion of the image to reckon with, three standard deviations: half the
+            relative difference of the scales along x and y, and half the shear in
+            radians.
         scale_tolerance
             Relative error of the pixel size to reckon with, two standard deviations;
             0 for a trusted calibration.
-        distortion_tolerance
-            The same of the distortion, three standard deviations: half the difference
-            of the scales along x and y, and half the shear in radians.
         calibrate
             Label of a region whose best solution gives scale and distortion for all.
         joint
@@ -307,15 +317,13 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
         """
         from hyperspy_t2t.phases.candidates import candidate_priors, resolve_phases
 
-        distortion = tolerance if distortion_tolerance is None else distortion_tolerance
-        _check_fractions(tolerance=tolerance, scale_tolerance=scale_tolerance,
-                         distortion_tolerance=distortion)  # fmt: skip
+        _check_fractions(tolerance=tolerance, scale_tolerance=scale_tolerance)
         if calibrate is not None:
             self._rows_of(calibrate)  # says so where there is no such region
         phases = resolve_phases(candidates)
-        options = {
+        options: dict[str, Any] = {
+            "tolerance": tolerance,
             "scale_tolerance": scale_tolerance,
-            "distortion_tolerance": distortion,
             "calibrate": calibrate,
             "joint": joint,
             "max_index": max_index,
@@ -338,13 +346,13 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
         return result
 
     def _phases(self) -> dict:
-        stored = self.metadata.get_item("Phases")
-        if stored is None:
+        phases = self.metadata.get_item("Phases")
+        if phases is None:
             raise ValueError(
                 "Expected indexed peaks, got peaks without phases. Call "
                 "peaks.index_phases([...]) first."
             )
-        return in_memory(stored)
+        return in_memory(phases)
 
     @property
     def candidates(self) -> list[Any]:
@@ -379,11 +387,12 @@ class FFTPeakSet(StrainOfPeaks, FlatTable, PhaseResults, Signal1D):
 
     def crystals(self, label: int) -> list[PhaseSolution]:
         """The crystals found in a region, main one first; see their `share`."""
-        found = [self.best(label)]
-        if found == [None]:
+        best = self.best(label)
+        if best is None:
             return []
-        stored, g = self._phases(), self._g_of(label)
-        while more := solutions_of(stored, label, g, crystal=len(found)):
+        found = [best]
+        phases, g = self._phases(), self._g_of(label)
+        while more := solutions_of(phases, label, g, crystal=len(found)):
             found.append(more[0])
         return found
 

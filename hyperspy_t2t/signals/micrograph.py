@@ -5,19 +5,30 @@
 import warnings
 from functools import partial
 from numbers import Real
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
-from hyperspy_t2t.calibration import ImageGrid, frame_grid, image_grid
+from hyperspy_t2t.arguments import checks_arguments
+from hyperspy_t2t.calibration import ImageGrid, frame_grid, grey_values, image_grid
+from hyperspy_t2t.frames import Convention
 from hyperspy_t2t.segmentation.regions import Method
 from hyperspy_t2t.signals._carried import convert
-from hyperspy_t2t.signals._carried.companions import PixelCompanions, as_dask
+from hyperspy_t2t.signals._carried.companions import (
+    PixelCompanions,
+    as_dask,
+    user_level,
+)
 from hyperspy_t2t.signals._carried.progress import progressbar
 from hyperspy_t2t.signals._carried.provenance import processing
 
+if TYPE_CHECKING:
+    from hyperspy_t2t.signals.segmented_image import SegmentedImage
+    from hyperspy_t2t.signals.strain_map import StrainMap
 
+
+@checks_arguments
 class Micrograph(PixelCompanions, Signal2D):
     """A transmission electron micrograph with calibrated axes.
 
@@ -62,7 +73,7 @@ class Micrograph(PixelCompanions, Signal2D):
         point_labels: Any = None,
         device: str | None = None,
         show_progressbar: bool | None = None,
-    ) -> "SegmentedImage":  # noqa: F821
+    ) -> "SegmentedImage":
         """Divide the image into regions of equal grey level and lattice.
 
         Parameters
@@ -104,7 +115,7 @@ class Micrograph(PixelCompanions, Signal2D):
         from hyperspy_t2t.signals._regions.stack import stack_labels
 
         grid = image_grid(self) if method == "sam" else frame_grid(self)
-        hints = {"n_regions": n_regions, "min_area": min_area}
+        hints: dict[str, Any] = {"n_regions": n_regions, "min_area": min_area}
         prompts = {"checkpoint": checkpoint, "points": points, "boxes": boxes,
                    "point_labels": point_labels, "device": device}  # fmt: skip
         _check_hints(method, n_regions, min_area)
@@ -118,7 +129,7 @@ class Micrograph(PixelCompanions, Signal2D):
             frame = valid_frame(self.data)
             image, window = self.data[frame], grid.window(*frame)
             if method == "sam":
-                coarse = sam.sam_found(
+                coarse: Any = sam.sam_found(
                     image, window, prompts, min_area=min_area,
                     show_progressbar=show_progressbar,
                 )  # fmt: skip
@@ -128,7 +139,7 @@ class Micrograph(PixelCompanions, Signal2D):
             warnings.warn(
                 "No structure found: no step of the grey level and no lattice stands "
                 "out of the noise, so the whole image is one region.",
-                stacklevel=2,
+                stacklevel=user_level(),
             )
         labels = full_labels(self.data, grid, frame, coarse)
         given = {"method": method, **hints}
@@ -179,23 +190,21 @@ class Micrograph(PixelCompanions, Signal2D):
         from hyperspy_t2t.frequencies import power_spectrum
 
         grid = image_grid(self)
-        power, y_axis, x_axis = power_spectrum(
-            np.asarray(self.data, float), grid.pixel_size
-        )
+        power, y_axis, x_axis = power_spectrum(grey_values(self.data), grid.pixel_size)
         return spectrum_signal(power, y_axis, x_axis, title="power spectrum")
 
     def gpa(
         self,
+        *,
         g_vectors: Any,
         reference: Any = None,
-        *,
         resolution: float | str = "auto",
-        convention: str = "reference",
+        convention: Convention = "reference",
         axes: str | float = "image",
         correct_scan: bool = False,
         device: Any = "cpu",
         show_progressbar: bool | None = None,
-    ) -> "StrainMap":  # noqa: F821
+    ) -> "StrainMap":
         """Strain by geometric phase analysis with g-vectors chosen by hand.
 
         Of a stack every frame is measured with the same g, reference and resolution,
@@ -212,26 +221,12 @@ class Micrograph(PixelCompanions, Signal2D):
             Where the lattice is unstrained: an ``hs.roi.RectangularROI`` or (left,
             top, right, bottom) in nm; by default the whole image. In a stack it is the
             same place of all frames: align them first if other material drifts into it.
-        resolution
-            Standard deviation in nm of the Gaussian that averages the phases; "auto"
-            takes that with the smallest expected error, noise against blur.
-        convention
-            "reference", "gpa" or "polar", see the page on conventions.
         axes
             Along which the components are given: "image", or the angle in degrees from
             x of the image to x of the strain, positive towards +y. Not for a stack.
-        correct_scan
-            Whether rows that the scan displaced are moved back before strain is
-            measured, see :meth:`~hyperspy_t2t.signals.StrainMap.report`. What was
-            found is in ``metadata.Strain.scan``, the result carries the corrected
-            image, and a warning says so if nothing was corrected, or not all rows.
-            Not for a stack.
-        device
-            Where fringes are measured: "cpu" by SciPy, or a device of PyTorch with
-            double precision, such as "cuda"; "cpu:0" is PyTorch on the processor.
-        show_progressbar
-            Whether work on a lazy image shows how far it is; None means HyperSpy's
-            preference.
+        resolution, convention, correct_scan, device, show_progressbar
+            As in :meth:`FFTPeakSet.gpa <hyperspy_t2t.signals.FFTPeakSet.gpa>`.
+            `correct_scan` is not for a stack.
 
         Returns
         -------

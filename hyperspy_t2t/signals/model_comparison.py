@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import checks_arguments
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.imaging.comparison import Comparison
 from hyperspy_t2t.signals._carried.convert import image_axes, plain_image
@@ -23,6 +24,7 @@ _RAYLEIGH = float(np.sqrt(2 * np.log(2)))
 """Median length of a vector with normal components of standard deviation 1."""
 
 
+@checks_arguments
 @dataclass(frozen=True, eq=False)
 class ModelComparison:
     """A model beside its micrograph. Lengths in nm, in the frame of the image.

@@ -5,15 +5,15 @@
 from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
-import numpy as np
-
+from hyperspy_t2t.arguments import checks_arguments
 from hyperspy_t2t.signals._carried.selection import Selection, line_points, units_of
-from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._regions.corrections import Fill, under_line, under_mask
+from hyperspy_t2t.signals._regions.region_numbers import number_markers
 
 Tool = Literal["polygon", "line"]
 
 
+@checks_arguments
 class RegionEditor:
     """Corrects regions with ROIs on a plot, one step after the other.
 
@@ -175,62 +175,13 @@ class RegionEditor:
             return
         for markers in self._markers:
             markers.close(render_figure=False)
-        self._markers = [self.result.outline_markers(), *_numbers(self.result)]
+        self._markers = [self.result.outline_markers(), *number_markers(self.result)]
         self._steps[0].add_marker(self._markers, permanent=False)
 
 
 def _checked(tool: str) -> str:
-    if tool not in get_args(Tool):
+    if not isinstance(tool, str) or tool not in get_args(Tool):
         raise ValueError(
             f"Expected a tool among {', '.join(get_args(Tool))}; got {tool!r}."
         )
     return tool
-
-
-def _numbers(regions: Any) -> list[Any]:
-    """The labels written into the regions, as HyperSpy markers."""
-    from hyperspy.api import plot
-
-    places = label_places(regions._source())
-    if not places:
-        return []
-    return [
-        plot.markers.Texts(
-            offsets=np.array(list(places.values())) / units_of(regions),
-            texts=[str(label) for label in places],
-            color="tab:red",
-            horizontalalignment="center",
-            verticalalignment="center",
-        )
-    ]
-
-
-def label_places(source: Source) -> dict[int, np.ndarray]:
-    """A place (x, y) in nm inside each region.
-
-    It is the middle of the longest run of its pixels in the row halfway down.
-    """
-    import dask
-
-    boxes = source.boxes()
-    middle = {
-        label: (rows.start + rows.stop) // 2 for label, (rows, _) in boxes.items()
-    }
-    lines = dask.compute(
-        *(source.labels[middle[label], box[1]] == label for label, box in boxes.items())
-    )
-    places = {}
-    for (label, box), line in zip(boxes.items(), lines, strict=True):
-        column = box[1].start + _middle_of_longest_run(line)
-        places[label] = source.grid.to_nm(middle[label], column)
-    return places
-
-
-def _middle_of_longest_run(line: np.ndarray) -> float:
-    """Index halfway along the longest run of true values; the middle if none is."""
-    edges = np.flatnonzero(np.diff(np.pad(line.astype(np.int8), 1)))
-    if not len(edges):
-        return (len(line) - 1) / 2
-    starts, stops = edges[::2], edges[1::2]
-    longest = np.argmax(stops - starts)
-    return float(starts[longest] + stops[longest] - 1) / 2

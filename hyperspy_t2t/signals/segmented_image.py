@@ -3,11 +3,12 @@
 """SegmentedImage: a micrograph and its regions."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
+from hyperspy_t2t.arguments import as_array, checks_arguments
 from hyperspy_t2t.calibration import check_images, frame_grid, image_grid
 from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._carried.companions import (
@@ -18,10 +19,20 @@ from hyperspy_t2t.signals._carried.companions import (
 )
 from hyperspy_t2t.signals._carried.progress import progressbar
 from hyperspy_t2t.signals._carried.provenance import processing
+from hyperspy_t2t.signals._carried.schema import check_version
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._regions import corrections
 
+if TYPE_CHECKING:
+    from hyperspy_t2t.segmentation.contours import Contours
+    from hyperspy_t2t.signals.fft_peak_set import FFTPeakSet
+    from hyperspy_t2t.signals.region_editor import RegionEditor, Tool
 
+_MOST_NUMBERS = 100
+"""Labels written on a plot at most: more hide the image."""
+
+
+@checks_arguments
 class SegmentedImage(PixelCompanions, Signal2D):
     """An image with a label for every pixel in ``metadata.Segmentation.labels``.
 
@@ -48,7 +59,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         """
         check_images(image)
         values = getattr(labels, "data", labels)
-        values = values if hasattr(values, "chunks") else np.asarray(values)
+        values = values if hasattr(values, "chunks") else as_array(values)
         if values.shape != image.data.shape:
             raise ValueError(
                 f"Expected labels of the image's shape {image.data.shape} (rows, "
@@ -122,6 +133,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         return convert.plain_image(data, convert.image_axes(self), title="confidence")
 
     def _labels(self) -> Any:
+        check_version(self, "Segmentation")
         labels = carried(self, "Segmentation.labels")
         if labels is None or labels.shape != self.data.shape:
             raise ValueError(
@@ -183,7 +195,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         max_nodes: int | None = None,
         smooth: bool = True,
         show_progressbar: bool | None = None,
-    ) -> "Contours":  # noqa: F821
+    ) -> "Contours":
         """Outlines of the regions, which neighbours share point by point.
 
         Parameters
@@ -230,12 +242,19 @@ class SegmentedImage(PixelCompanions, Signal2D):
         contours.pop(0, None)
         return contours
 
-    def to_rois(self, **options: Any) -> dict[int, list[Any]]:
+    def to_rois(
+        self,
+        *,
+        tolerance: float | None = None,
+        max_nodes: int | None = None,
+        smooth: bool = True,
+        show_progressbar: bool | None = None,
+    ) -> dict[int, list[Any]]:
         """Outlines of the regions as HyperSpy regions of interest.
 
         Parameters
         ----------
-        **options
+        tolerance, max_nodes, smooth, show_progressbar
             Those of :meth:`contours`.
 
         Returns
@@ -247,7 +266,13 @@ class SegmentedImage(PixelCompanions, Signal2D):
         """
         from hyperspy_t2t.signals._regions.contours import rois_of
 
-        return rois_of(self, self.contours(**options))
+        contours = self.contours(
+            tolerance=tolerance,
+            max_nodes=max_nodes,
+            smooth=smooth,
+            show_progressbar=show_progressbar,
+        )
+        return rois_of(self, contours)
 
     def merge(self, labels: Iterable[int]) -> "SegmentedImage":
         """Join regions into one, which keeps the smallest of their labels."""
@@ -317,7 +342,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         """
         return self._corrected("remove_region", corrections.remove_region, where, fill)
 
-    def edit(self, tool: str = "polygon", **kwargs: Any) -> "RegionEditor":  # noqa: F821
+    def edit(self, tool: "Tool" = "polygon", **kwargs: Any) -> "RegionEditor":
         """Plot the image and correct its regions with ROIs that the mouse moves.
 
         Parameters
@@ -360,7 +385,7 @@ class SegmentedImage(PixelCompanions, Signal2D):
         max_d: float | None = None,
         show_progressbar: bool | None = None,
         **kwargs: Any,
-    ) -> "FFTPeakSet":  # noqa: F821
+    ) -> "FFTPeakSet":
         """Peaks of the Fourier spectrum of each region (not of the image itself).
 
         Unlike ``Signal2D.find_peaks``, which finds bright pixels of an image, this
@@ -407,18 +432,25 @@ class SegmentedImage(PixelCompanions, Signal2D):
             )
 
     def plot(self, *args: Any, outlines: bool = True, **kwargs: Any) -> None:
-        """Plot the image with the outlines of its regions.
+        """Plot the image with the outlines of its regions and their labels.
 
         Parameters
         ----------
         outlines
-            Whether the outlines are drawn.
+            Whether outlines and labels are drawn. The labels of stacks, and of more
+            than a hundred regions, are left out.
         *args, **kwargs
             Passed to ``Signal2D.plot``.
         """
+        from hyperspy_t2t.signals._regions.region_numbers import number_markers
+
         super().plot(*args, **kwargs)
         if outlines and self.metadata.has_item("Segmentation.labels"):
-            self.add_marker(self.outline_markers(), permanent=False)
+            markers = [self.outline_markers()]
+            stack = self.axes_manager.navigation_dimension
+            if not stack and self.n_regions <= _MOST_NUMBERS:
+                markers += number_markers(self)
+            self.add_marker(markers, permanent=False)
 
     def outline_markers(self) -> Any:
         """The outlines as one HyperSpy marker collection in the units of the axes.

@@ -4,12 +4,14 @@
 
 from typing import Any
 
+from hyperspy_t2t.arguments import checks_arguments
 from hyperspy_t2t.phases.solution import PhaseSolution
 
 _BUTTONS = {"previous": 0.02, "choose": 0.36, "next": 0.70}
 """Names of the buttons under the plot and where they begin, of the width."""
 
 
+@checks_arguments
 class SolutionBrowser:
     """Steps through the ranked solutions of a region on its spectrum.
 

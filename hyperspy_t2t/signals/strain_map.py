@@ -3,12 +3,14 @@
 """StrainMap: strain, rotation and displacement of a micrograph."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
+from hyperspy_t2t.arguments import checks_arguments
 from hyperspy_t2t.calibration import frame_grid
+from hyperspy_t2t.composition.drawing import Arrangement
 from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._carried.companions import (
     ComputesCarried,
@@ -16,6 +18,7 @@ from hyperspy_t2t.signals._carried.companions import (
     in_memory,
 )
 from hyperspy_t2t.signals._carried.progress import progressbar
+from hyperspy_t2t.signals._carried.schema import stored
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.derived import StrainPhysics
 from hyperspy_t2t.signals._strain.fields import COMPONENTS, by_blocks, field_of
@@ -24,7 +27,11 @@ from hyperspy_t2t.signals._strain.stack import StrainStack
 from hyperspy_t2t.signals._strain_views.quality import StrainQuality
 from hyperspy_t2t.signals._strain_views.views import StrainViews
 
+if TYPE_CHECKING:
+    from hyperspy_t2t.signals.atomic_model import AtomicModel
 
+
+@checks_arguments
 class StrainMap(
     StrainStack, StrainViews, StrainPhysics, StrainQuality, PixelCompanions, Signal2D
 ):
@@ -74,7 +81,7 @@ class StrainMap(
     @property
     def convention(self) -> str:
         """ "reference", "gpa" or "polar"."""
-        return self.metadata.Strain.convention
+        return stored(self, "Strain.convention")
 
     @property
     def displacement(self) -> Signal2D:
@@ -151,7 +158,7 @@ class StrainMap(
     @property
     def reference_region(self) -> int:
         """Label of the region whose lattice is unstrained by definition."""
-        return int(self.metadata.Strain.reference_region)
+        return int(stored(self, "Strain.reference_region"))
 
     @property
     def g_vectors(self) -> np.ndarray:
@@ -159,7 +166,7 @@ class StrainMap(
 
         Of a stack those of each frame, the axes of the frames first.
         """
-        return np.asarray(self.metadata.Strain.g_vectors)
+        return np.asarray(stored(self, "Strain.g_vectors"))
 
     @property
     def reference_of(self) -> dict[int, int]:
@@ -172,7 +179,7 @@ class StrainMap(
 
     def _domains(self) -> dict[str, dict]:
         self._check_single()
-        return in_memory(self.metadata.Strain.domains)
+        return in_memory(stored(self, "Strain.domains"))
 
     def _fields(self) -> dict[str, Any]:
         return {name: field_of(domain) for name, domain in self._domains().items()}
@@ -181,7 +188,7 @@ class StrainMap(
         self._check_single()
         grid = frame_grid(self)
         source = Source.from_metadata(self, grid=grid)
-        measured = np.asarray(self.metadata.get_item("Source.grid.pixel_size"))
+        measured = np.asarray(stored(self, "Source.grid.pixel_size"))
         steps = np.array(grid.pixel_size) / measured  # whole numbers after isig[::n]
         if not np.allclose(steps, np.maximum(1, np.rint(steps)), rtol=1e-6):
             raise ValueError(
@@ -205,12 +212,12 @@ class StrainMap(
         faults: str | None = "auto",
         passivate: bool = False,
         vacuum: float = 0.0,
-        arrangement: str = "random",
+        arrangement: Arrangement = "random",
         order: float = 0.0,
         register: Any = None,
         contrast: str = "bright",
         show_progressbar: bool | None = None,
-    ) -> "AtomicModel":  # noqa: F821
+    ) -> "AtomicModel":
         """Build the atomic model of what was imaged.
 
         Every indexed region is filled with its phase in its orientation. Its cell in

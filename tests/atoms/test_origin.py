@@ -4,7 +4,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperspy_t2t.atoms.origin import cell_origin, lattice_components
@@ -65,6 +65,7 @@ def is_symmetry(phase, cell, shift: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("case", ZONES)
+@settings(deadline=None, max_examples=30)
 @given(
     st.floats(-3, 3),
     st.tuples(st.floats(-2, 2), st.floats(-2, 2)),

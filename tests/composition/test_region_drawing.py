@@ -4,6 +4,8 @@
 
 import numpy as np
 import pytest
+from ase.build import bulk
+from ase.neighborlist import neighbor_list
 
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.composition.region_drawing import (
@@ -12,7 +14,11 @@ from hyperspy_t2t.composition.region_drawing import (
     composition_report,
     draw_region,
 )
-from hyperspy_t2t.composition.sampling import nearest_known_place, samples_at
+from hyperspy_t2t.composition.sampling import (
+    covered_share,
+    nearest_known_place,
+    samples_at,
+)
 
 
 def region(sites, n=400, seed=0, counts=None):
@@ -141,3 +147,37 @@ def test_interpolation_is_linear_with_non_square_pixels_and_gaps():
     near = samples_at(grid, known, grid.to_nm([2, 2, 0, 0], [3, 3.8, -2.9, -3.1]))
     assert near.known.tolist() == [False, True, True, False]
     assert near.of(image[None])[0, 1:3].tolist() == [image[2, 4], image[0, 0]]
+
+
+def test_the_order_is_reached_on_the_sublattice_that_mixes():
+    """Of (Ga, In)As: 12 neighbours on the fcc lattice of the cations."""
+    atoms = bulk("GaAs", "zincblende", a=5.6, cubic=True) * (9, 9, 9)
+    at, column = np.unique(atoms.positions[:, :2].round(3), axis=0, return_inverse=True)
+    atoms = atoms[np.argsort(column.ravel(), kind="stable")]
+    first = np.unique(np.sort(column.ravel()), return_index=True)[1]
+    columns = RegionColumns(
+        1, "GaAs", np.array([31, 33]), at / 10,
+        np.searchsorted([31, 33], atoms.numbers[first]), np.bincount(column.ravel()),
+    )  # fmt: skip
+    wanted = uniform([49, 31, 33], [0.2, 0.3, 0.5], len(at))
+    drawing = draw_region(
+        columns, wanted, seed=1, order=0.2, atoms=lambda: atoms.positions,
+        period=atoms.cell[2, 2],
+    )  # fmt: skip
+    assert drawing.order == pytest.approx([0.2], abs=0.01)
+    cations = atoms.numbers == 31
+    mixed, atoms = drawing.numbers[cations], atoms[cations]
+    atoms.pbc = (False, False, True)
+    i, j = neighbor_list("ij", atoms, 4.2)
+    unlike = np.mean(mixed[i] != mixed[j])
+    assert 1 - unlike / (2 * 0.4 * 0.6) == pytest.approx(0.2, abs=0.03)
+
+
+def test_covered_share_ends_at_the_edges_of_the_pixels():
+    grid = ImageGrid((4, 5), (0.2, 0.5))  # x: -0.25 to 2.25 nm, y: -0.1 to 0.7 nm
+    inside = [[-0.24, -0.09], [2.24, 0.69], [1.0, 0.3]]
+    outside = [[-0.26, 0.3], [2.26, 0.3], [1.0, -0.11], [1.0, 0.71], [9, 9]]
+    assert covered_share(grid, np.array(inside)) == 1
+    assert covered_share(grid, np.array(outside)) == 0
+    assert covered_share(grid, np.array(inside + outside)) == 3 / 8
+    assert covered_share(grid, np.empty((0, 2))) == 0

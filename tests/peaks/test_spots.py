@@ -104,7 +104,7 @@ def test_table_of_a_noise_free_image() -> None:
 def test_false_alarms_in_pure_noise(kind: str, shape: str) -> None:
     rng = np.random.default_rng(6)
     window = region_window(outlines(96)[shape])
-    stated, draws = 0.1, 200
+    stated, draws = 0.1, 100
     total = 0
     for _ in range(draws):
         noise = rng.normal(10, 1, window.shape)

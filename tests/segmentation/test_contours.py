@@ -88,7 +88,7 @@ def check_sides(contours: Contours, grid: ImageGrid) -> None:
     assert length == pytest.approx(2 * (high - low).sum(), rel=1e-12)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     NOISE,
     SIZES,

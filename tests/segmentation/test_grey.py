@@ -74,14 +74,12 @@ def test_the_stated_size_of_a_pixel_does_not_matter() -> None:
         np.testing.assert_array_equal(found(image, pixel), expected)
 
 
-@pytest.mark.parametrize("factor", [1.0, -3.0, 1e30])
-@pytest.mark.parametrize("kind", ["float64", "float32"])
-def test_units_of_grey_levels_do_not_matter(factor: float, kind: str) -> None:
+def test_units_of_grey_levels_do_not_matter() -> None:
     image = noisy(np.array([0.3, 0.5, 0.8])[WIRE], 0.05)
     expected = found(image)
-    scaled = (image * factor).astype(kind)
-    assert (found(scaled) != expected).mean() < 0.002
-    assert (found(image + 1e9) != expected).mean() < 0.002
+    same = [(f * image).astype(kind) for f in (-3, 1e30) for kind in ("f4", "f8")]
+    for other in (*same, image.astype("f4"), image + 1e9):
+        assert (found(other) != expected).mean() < 0.002
 
 
 def test_a_crowd_is_many_regions_of_like_size() -> None:

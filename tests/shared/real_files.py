@@ -2,10 +2,13 @@
 # License v3.0 or later; see LICENSE.
 """Images from files of microscopes."""
 
+from functools import cache
 from pathlib import Path
 
 import hyperspy.api as hs
 from hyperspy.signal import BaseSignal
+
+from hyperspy_t2t.signals import FFTPeakSet
 
 
 def load(path: Path, pixel: float | None = None) -> BaseSignal:
@@ -17,3 +20,13 @@ def load(path: Path, pixel: float | None = None) -> BaseSignal:
         for axis in signal.axes_manager.signal_axes:
             axis.scale, axis.units = pixel, "nm"
     return signal
+
+
+def peaks_of(path: Path, pixel: float | None = None) -> FFTPeakSet:
+    """Peaks of that image, found once for all tests of a process."""
+    return _peaks_of(path, pixel)
+
+
+@cache
+def _peaks_of(path: Path, pixel: float | None) -> FFTPeakSet:
+    return load(path, pixel).segment().find_peaks()

@@ -150,7 +150,9 @@ def test_by_hand(pixel: Sequence[float], lazy: bool) -> None:
     image = signal.as_lazy(chunks=(170, 150)) if lazy else signal
     height = SHAPE[0] * pixel[1]
     box = (MARGIN, height / 2 + MARGIN, SHAPE[1] * pixel[0] - MARGIN, height - MARGIN)
-    strain = Micrograph.from_signal(image).gpa(g, box, resolution=0.28)
+    strain = Micrograph.from_signal(image).gpa(
+        g_vectors=g, reference=box, resolution=0.28
+    )
     truth = true_strain(signal, inside(signal, 1))
     for label in (1, 2):
         assert rmse(strain, truth, inside(signal, label, 1.5)) < 2e-4

@@ -10,10 +10,30 @@ import ase.io
 import numpy as np
 import pytest
 
+from hyperspy_t2t import signals
 from hyperspy_t2t.data import Region, scene, synthetic_micrograph
 from hyperspy_t2t.phases.library import library_phase
 from hyperspy_t2t.signals import SegmentedImage
 from hyperspy_t2t.signals._peaks.indexing import warn_of_doubts
+
+NAMES = {
+    "Micrograph": "segment gpa",
+    "SegmentedImage": "labels n_regions region_properties contours merge split relabel "
+    "from_labels plot find_peaks",
+    "FFTPeakSet": "columns region is_crystalline power_spectrum to_markers add remove "
+    "index_phases solutions best phase_map choose gpa",
+    "StrainMap": "exx eyy exy rotation displacement uncertainty reference_region "
+    "g_vectors absolute dislocations bragg_filter epitaxy to_atoms",
+    "AtomicModel": "positions numbers cell region to_ase write save forces relax "
+    "vibrational_dos",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("lazy", ["", "Lazy"])
+def test_names_that_do_not_change(name, lazy):
+    offered = dir(getattr(signals, lazy + name))
+    assert [one for one in NAMES[name].split() if one not in offered] == []
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,8 @@ def micrograph() -> Micrograph:
 
 def test_torch_measures_the_same(micrograph: Micrograph) -> None:
     """On the processor, which "cpu:0" means to PyTorch."""
-    expected = micrograph.gpa(G)
-    found = micrograph.gpa(G, device="cpu:0")
+    expected = micrograph.gpa(g_vectors=G)
+    found = micrograph.gpa(g_vectors=G, device="cpu:0")
     np.testing.assert_allclose(found.data, expected.data, atol=1e-8)
     np.testing.assert_allclose(
         found.uncertainty.data, expected.uncertainty.data, rtol=1e-5
@@ -36,4 +36,4 @@ def test_torch_measures_the_same(micrograph: Micrograph) -> None:
 
 def test_a_missing_device_is_named(micrograph: Micrograph) -> None:
     with pytest.raises(ValueError, match=r"Expected device as 'cpu' or.*cuda:99"):
-        micrograph.gpa(G, device="cuda:99")
+        micrograph.gpa(g_vectors=G, device="cuda:99")

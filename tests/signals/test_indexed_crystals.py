@@ -138,7 +138,7 @@ def test_what_would_tell_silicon_from_germanium(film):
 
 def test_a_trusted_scale_tells_silicon_from_germanium():
     image, labels = drawn(SILICON, GERMANIUM)
-    options = {"scale_tolerance": 0.005, "distortion_tolerance": 0.005, "joint": False}
+    options = {"scale_tolerance": 0.005, "tolerance": 0.005, "joint": False}
     peaks = peaks_of(image, labels).index_phases(["Si", "Ge"], **options)
     for label, name in TRUE.items():
         assert peaks.best(label).crystal.name == name

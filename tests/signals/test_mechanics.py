@@ -434,6 +434,18 @@ def test_the_period_follows_poissons_ratio():
         model.relax(period="relaxed", beam_direction="fixed")
 
 
+def test_relaxed_atoms_are_judged_where_the_image_has_them():
+    """Relaxation moves the atoms of an alloy, which is no artefact of the image."""
+    model = alloy((10, 10, 6))
+    relaxed = model.relax(period="relaxed", show_progressbar=False)
+    assert "fit for use" in relaxed.report()
+    before, after = (one.quality()["mechanics"] for one in (model, relaxed))
+    np.testing.assert_allclose(
+        after["lattice_force"], before["lattice_force"], atol=1e-4
+    )
+    assert after["mean_force"][0] < 0.01 * before["mean_force"][0]
+
+
 def test_not_converged_says_so():
     with pytest.warns(UserWarning, match=r"after 3 steps .* max_steps=3 were used"):
         relaxed = alloy((5, 5, 5)).relax(max_steps=3, show_progressbar=False)

@@ -2,9 +2,6 @@
 # License v3.0 or later; see LICENSE.
 """States, snapping and sizes of markers of an FFTPeakSet, and what is saved."""
 
-import subprocess
-import sys
-
 import hyperspy.api as hs
 import numpy as np
 import pytest
@@ -65,19 +62,17 @@ def test_markers_grow_with_the_significance(peaks) -> None:
     assert (np.diff(sizes[order]) >= 0).all() and sizes.max() > sizes.min()
 
 
-@pytest.mark.parametrize("ending", ["hspy", "zspy"])
 @pytest.mark.filterwarnings("ignore")
-def test_states_survive_a_file_and_a_new_process(peaks, tmp_path, ending) -> None:
-    path = tmp_path / f"peaks.{ending}"
-    peaks.save(path)
-    code = (
-        "import sys, hyperspy.api as hs; p = hs.load(sys.argv[1]); "
-        "print([tuple(p.state(k))[:2] for k in (1, 2, 3)])"
-    )
-    told = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(path)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+def test_states_survive_a_file_and_a_new_process(peaks, tmp_path, run_python) -> None:
+    paths = [tmp_path / f"peaks.{ending}" for ending in ("hspy", "zspy")]
+    for path in paths:
+        peaks.save(path)
+        assert hs.load(path).state(2) == peaks.state(2)
+    code = """
+import sys, hyperspy.api as hs
+for path in sys.argv[1:]:
+    p = hs.load(path)
+    print([tuple(p.state(k))[:2] for k in (1, 2, 3)])
+"""
     expected = [tuple(peaks.state(label))[:2] for label in (1, 2, 3)]
-    assert told.stdout.strip() == str(expected)
-    assert hs.load(path).state(2) == peaks.state(2)
+    assert run_python(code, *paths) == f"{expected}\n" * 2

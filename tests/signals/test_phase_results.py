@@ -13,11 +13,7 @@ from orix.quaternion import Orientation
 from orix.vector import Miller, Vector3d
 
 from hyperspy_t2t.data import scene
-from hyperspy_t2t.frames import zone_axis_frame
-from hyperspy_t2t.phases.in_plane import in_plane_rotations, pattern_period
-from hyperspy_t2t.phases.library import library_phase
 from hyperspy_t2t.phases.simulation import hkl_text, simulated_spots
-from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals import LazyMicrograph, Micrograph, SegmentedImage
 
 PIXEL = np.array([0.022, 0.027])
@@ -50,25 +46,6 @@ def wurtzite():
     return SimpleNamespace(image=image, labels=labels, eager=run(image), lazy=lazy)
 
 
-def solution_of(name, zone_axis, rotation):
-    phase = library_phase(name)
-    matrix = zone_axis_frame(phase.lattice, zone_axis, rotation=np.deg2rad(rotation))
-    return PhaseSolution(
-        crystal=phase,
-        zone_axis=np.array(zone_axis),
-        matrix=matrix,
-        distortion=np.eye(2),
-        hkl=np.empty((0, 3), int),
-        matched=np.empty(0, bool),
-        probability=1.0,
-        score=1.0,
-        residual=0.0,
-        share=1.0,
-        residuals=np.empty(0),
-        covariance=np.zeros((3, 3)),
-    )
-
-
 def test_orientation_map(wurtzite):
     result = wurtzite.eager.orientation_map()
     inside = wurtzite.labels == 1
@@ -90,47 +67,6 @@ def test_lazy_maps(wurtzite):
         eager = getattr(wurtzite.eager, name)()
         assert isinstance(eager.data, np.ndarray)
         np.testing.assert_array_equal(lazy.data.compute(), eager.data)
-
-
-@pytest.mark.parametrize(
-    ("name", "zone_axis", "period"),
-    [
-        ("Si diamond", (0, 0, 1), 90),
-        ("Si diamond", (1, 1, 0), 180),
-        ("GaAs zincblende", (1, 1, 1), 60),
-        ("ZnO wurtzite", (0, 0, 1), 60),
-        ("ZnO wurtzite", (1, 1, 0), 180),
-        ("ZnO wurtzite", (2, 1, 3), 180),
-    ],
-)
-def test_pattern_period(name, zone_axis, period):
-    phase = library_phase(name)
-    assert pattern_period(phase, zone_axis) == period
-    # A zone seen from behind is a mirror image with the same period.
-    assert pattern_period(phase, -np.array(zone_axis)) == period
-
-
-@pytest.mark.parametrize("rotation", [-75.0, 0.0, 30.0, 89.0, 200.0])
-@pytest.mark.parametrize(
-    ("name", "zone_axis"), [("ZnO wurtzite", (1, 1, 0)), ("Si diamond", (0, 0, 1))]
-)
-def test_angle_up_to_the_period(name, zone_axis, rotation):
-    (row,) = in_plane_rotations({1: solution_of(name, zone_axis, rotation)}).values()
-    angle, period, _ = row
-    assert -period / 2 <= angle < period / 2
-    assert (angle - rotation + 1) % period == pytest.approx(1, abs=1e-6)
-
-
-def test_small_misorientations_stay_small():
-    """89.9° and 90.1° are neighbours though the second is also −89.9°."""
-    turned = {
-        1: solution_of("Si diamond", (1, 1, 0), 89.9),
-        2: solution_of("Si diamond", (1, 1, 0), -89.9),
-        3: solution_of("Si diamond", (-1, -1, 0), 91.0),
-        4: solution_of("Ge diamond", (1, 1, 0), -89.9),
-    }
-    angles = [row[0] for row in in_plane_rotations(turned).values()]
-    np.testing.assert_allclose(angles, [89.9, 90.1, 91.0, -89.9])
 
 
 @pytest.mark.parametrize("lazy", [False, True])
@@ -280,7 +216,7 @@ def test_plot_of_a_solution(wurtzite, lazy):
     assert axes.get_title().startswith("power spectrum of region 1")
     plt.close("all")
     peaks.plot(1, rank=0)
-    axes, (circles, dots, names) = drawn()
+    axes, (circles, dots, _, names) = drawn()
     assert axes.get_title().startswith("region 1, rank 0: ZnO wurtzite [1 1 0]")
     rows = peaks.region(1)[:, :2]
     np.testing.assert_allclose(circles.get_offsets(), rows)
@@ -301,7 +237,7 @@ def test_plot_of_a_solution(wurtzite, lazy):
 
 def test_plot_of_another_rank(wurtzite):
     wurtzite.eager.plot(1, 1)
-    axes, (_, dots, _) = drawn()
+    axes, (_, dots, *_) = drawn()
     second = wurtzite.eager.solutions(1)[1]
     expected = simulated_spots(second, wurtzite.eager.region(1)[:, :2])[1]
     np.testing.assert_allclose(dots.get_offsets(), expected)

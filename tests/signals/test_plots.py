@@ -17,7 +17,8 @@ def collections():
 
 def test_segmented_image(chain):
     chain.segmented.plot()
-    axes, (lines,) = collections()
+    axes, (lines, _, numbers) = collections()
+    assert list(numbers._texts) == ["1", "2"]
     outlines = chain.segmented.contours()
     sides = sum(len(polygon) - 1 for part in outlines.values() for polygon in part)
     segments = np.array(lines.get_segments())
@@ -53,6 +54,8 @@ def test_peaks(chain, label):
     )
     assert spectrum.data[row, column].min() > 100 * np.median(spectrum.data)
     assert x_axis.units == y_axis.units == "1 / nm"
+    # Angles are true, though a pixel is longer along one axis.
+    assert x_axis.scale != y_axis.scale and axes.get_aspect() == 1
     # The colours span what is above the noise.
     assert axes.images[0].norm.vmin > np.percentile(spectrum.data, 10)
 

@@ -12,7 +12,8 @@ import pytest
 from matplotlib.backend_bases import MouseEvent
 
 from hyperspy_t2t.signals import SegmentedImage
-from hyperspy_t2t.signals.region_editor import RegionEditor, label_places
+from hyperspy_t2t.signals._regions.region_numbers import label_places
+from hyperspy_t2t.signals.region_editor import RegionEditor
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 SHAPE = (60, 90)

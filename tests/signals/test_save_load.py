@@ -14,7 +14,7 @@ from pathlib import Path
 import hyperspy.api as hs
 import numpy as np
 
-folder, suffix, target = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+folder, target = Path(sys.argv[1]), sys.argv[2]
 steps = [
     ("micrograph", lambda s: s.segment()),
     ("segmented", lambda s: s.find_peaks()),
@@ -24,7 +24,7 @@ steps = [
     ("atoms", None),
 ]
 tables = {}
-for lazy in (False, True):
+for suffix, lazy in (("hspy", False), ("zspy", True)):
     for first, (stage, _) in enumerate(steps):
         s = hs.load(folder / f"{stage}.{suffix}", lazy=lazy)
         for _, step in steps[first:-1]:
@@ -35,9 +35,8 @@ np.savez(target, **tables)
 """
 
 
-@pytest.mark.parametrize("suffix", ["hspy", "zspy"])
-def test_resume_in_a_new_process(saved, eager, run_python, tmp_path, suffix):
-    run_python(RESUME, saved, suffix, tmp_path / "tables.npz")
+def test_resume_in_a_new_process(saved, eager, run_python, tmp_path):
+    run_python(RESUME, saved, tmp_path / "tables.npz")
     tables = np.load(tmp_path / "tables.npz")
     assert len(tables) == 12
     for table in tables.values():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hyperspy_t2t.data import scene
-from hyperspy_t2t.signals import Micrograph
+from hyperspy_t2t.signals import Micrograph, SegmentedImage
 from hyperspy_t2t.signals._strain.scan import (
     corrected_source,
     offsets_of,
@@ -91,6 +91,19 @@ def test_quality_has_stable_keys_and_a_text(strain):
     assert any("along x" in line for line in lines)
 
 
+def test_the_noise_is_that_of_the_reference_not_of_the_vacuum_around_it():
+    image = scene("single_crystal", shape=(256, 256), dose=50, seed=3)
+    labels = np.full(image.data.shape, 2)
+    labels[:, :100] = 1
+    vacuum = np.random.default_rng(3).poisson(2, image.data.shape)
+    image.data = np.where(labels == 1, image.data, vacuum)
+    regions = SegmentedImage.from_labels(image, labels)
+    strain = regions.find_peaks(method="statistics").gpa(reference=1)
+    quoted = np.nanmedian(strain.uncertainty.data[:, labels == 1], axis=1).max()
+    noise = strain.quality()["signal"]["strain_noise"]
+    assert noise == pytest.approx(quoted, rel=0.2)
+
+
 def spread(strain) -> np.ndarray:
     """Standard deviation of the components away from the border."""
     margin = slice(60, -60)
@@ -99,7 +112,7 @@ def spread(strain) -> np.ndarray:
 
 def by_hand(image, strain, **options):
     return Micrograph.from_signal(image).gpa(
-        np.asarray(strain.g_vectors), resolution=0.4, **options
+        g_vectors=np.asarray(strain.g_vectors), resolution=0.4, **options
     )
 
 
@@ -172,4 +185,4 @@ def test_a_stack_is_not_corrected(jittered, strain):
 
     stack = hs.stack([Micrograph.from_signal(jittered)] * 2)
     with pytest.raises(ValueError, match="correct_scan=False for a stack"):
-        Micrograph.from_signal(stack).gpa(strain.g_vectors, correct_scan=True)
+        Micrograph.from_signal(stack).gpa(g_vectors=strain.g_vectors, correct_scan=True)

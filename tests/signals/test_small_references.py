@@ -31,7 +31,7 @@ def test_half_of_the_image_is_missing(image, pair, lazy: bool) -> None:
     half.data = np.array(image.data)
     half.data[:, :128] = np.nan
     micrograph = Micrograph.from_signal(half)
-    strain = (micrograph.as_lazy() if lazy else micrograph).gpa(pair)
+    strain = (micrograph.as_lazy() if lazy else micrograph).gpa(g_vectors=pair)
     data = np.asarray(strain.data)
     assert np.isnan(data[:, :, :128]).all()
     assert np.abs(data[:, 100:156, 180:204]).max() < 0.01
@@ -40,8 +40,10 @@ def test_half_of_the_image_is_missing(image, pair, lazy: bool) -> None:
 
 def test_a_tiny_reference_still_has_noise(image, pair) -> None:
     micrograph = Micrograph.from_signal(image)
-    tiny = micrograph.gpa(pair, (2.0, 2.0, 2.4, 2.4), resolution=0.4)
-    whole = micrograph.gpa(pair, resolution=0.4)
+    tiny = micrograph.gpa(
+        g_vectors=pair, reference=(2.0, 2.0, 2.4, 2.4), resolution=0.4
+    )
+    whole = micrograph.gpa(g_vectors=pair, resolution=0.4)
     inside = (slice(None), slice(60, -60), slice(60, -60))
     few, many = (np.asarray(s.uncertainty.data)[inside] for s in (tiny, whole))
     ratio = np.median(few, axis=(1, 2)) / np.median(many, axis=(1, 2))
@@ -51,5 +53,5 @@ def test_a_tiny_reference_still_has_noise(image, pair) -> None:
 def test_what_is_wider_than_the_reference_is_not_chosen(image, pair) -> None:
     """A stripe of 2 nm reaches 1 nm deep: no average wider than half of that."""
     stripe = Micrograph.from_signal(image.isig[:256, :100])
-    strain = stripe.gpa(pair)
+    strain = stripe.gpa(g_vectors=pair)
     assert strain.metadata.Strain.resolution <= 0.5

@@ -69,7 +69,7 @@ def click(browser, name):
 def drawn(browser):
     """Title, circles and dots on the plot."""
     axes = browser._shown._plot.signal_plot.ax
-    circles, dots, _ = axes.collections
+    circles, dots, *_ = axes.collections
     return axes.get_title(), circles.get_offsets(), dots.get_offsets()
 
 

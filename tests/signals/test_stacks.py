@@ -198,9 +198,9 @@ RELOAD = """
 import sys
 import hyperspy.api as hs
 import numpy as np
-expected = np.load(sys.argv[2])
-for lazy in (False, True):
-    s = hs.load(sys.argv[1], lazy=lazy)
+expected = np.load(sys.argv[1])
+for path, lazy in ((path, lazy) for path in sys.argv[2:] for lazy in (False, True)):
+    s = hs.load(path, lazy=lazy)
     assert type(s).__name__ == ("LazySegmentedImage" if lazy else "SegmentedImage")
     assert s.axes_manager.navigation_shape == (4,)
     np.testing.assert_array_equal(np.asarray(s.labels.data), expected)
@@ -210,15 +210,16 @@ for lazy in (False, True):
 """
 
 
-@pytest.mark.parametrize("suffix", ["hspy", "zspy"])
-@pytest.mark.parametrize("which", ["regions", "lazy"])
-def test_files_in_a_new_process(which, suffix, regions, request, run_python, tmp_path):
-    path = tmp_path / f"stack.{suffix}"
-    request.getfixturevalue(which).save(path)
+def test_files_in_a_new_process(regions, lazy, run_python, tmp_path):
+    paths = []
+    for suffix in ("hspy", "zspy"):
+        for name, stack in (("eager", regions), ("lazy", lazy)):
+            paths.append(tmp_path / f"{name}.{suffix}")
+            stack.save(paths[-1])
     np.save(tmp_path / "labels.npy", regions.labels.data)
     peaks = len(regions.inav[1].find_peaks().table)
-    lines = run_python(RELOAD, path, tmp_path / "labels.npy").splitlines()
-    assert [x for x in lines if x[0] == "4"] == [f"4 [1, 2, 3, 4] {peaks}"] * 2
+    lines = run_python(RELOAD, tmp_path / "labels.npy", *paths).splitlines()
+    assert [x for x in lines if x[0] == "4"] == [f"4 [1, 2, 3, 4] {peaks}"] * 8
 
 
 @pytest.mark.parametrize("which", ["regions", "lazy"])

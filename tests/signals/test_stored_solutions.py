@@ -12,31 +12,36 @@ from hyperspy_t2t.data import scene
 from hyperspy_t2t.signals import SegmentedImage
 
 CANDIDATES = ["Si diamond", "Ge diamond", "GaAs zincblende"]
+SUFFIXES = ("hspy", "zspy")
 READ = """
 import json
 import sys
 import hyperspy.api as hs
 
-peaks = hs.load(sys.argv[1], lazy=sys.argv[2] == "lazy")
-print(json.dumps({
-    "lazy": peaks._lazy,
-    "schema": int(peaks.metadata.Phases.schema_version),
-    "none": peaks.none_of_these(1),
-    "crystals": len(peaks.crystals(1)),
-    "empty": [peaks.none_of_these(2), len(peaks.solutions(2))],
-    "solutions": [
-        {
-            "text": repr(one),
-            "probability": one.probability,
-            "share": one.share,
-            "hkl": one.hkl.tolist(),
-            "matrix": one.matrix.tolist(),
-            "covariance": one.covariance.tolist(),
-            "residuals": one.residuals.tolist(),
-        }
-        for one in peaks.solutions(1)
-    ],
-}))
+def read(peaks):
+    return {
+        "lazy": peaks._lazy,
+        "schema": int(peaks.metadata.Phases.schema_version),
+        "none": peaks.none_of_these(1),
+        "crystals": len(peaks.crystals(1)),
+        "empty": [peaks.none_of_these(2), len(peaks.solutions(2))],
+        "solutions": [
+            {
+                "text": repr(one),
+                "probability": one.probability,
+                "share": one.share,
+                "hkl": one.hkl.tolist(),
+                "matrix": one.matrix.tolist(),
+                "covariance": one.covariance.tolist(),
+                "residuals": one.residuals.tolist(),
+            }
+            for one in peaks.solutions(1)
+        ],
+    }
+
+print(json.dumps([
+    read(hs.load(path, lazy=lazy)) for path in sys.argv[1:] for lazy in (False, True)
+]))
 """
 
 
@@ -74,44 +79,50 @@ def old(indexed):
     return indexed._with_phases(then, "index_phases", {})
 
 
-@pytest.mark.parametrize("how", ["eager", "lazy"])
-@pytest.mark.parametrize("suffix", ["hspy", "zspy"])
-def test_a_new_process_reads_what_was_saved(indexed, run_python, tmp_path, suffix, how):
-    indexed.save(tmp_path / f"peaks.{suffix}")
-    read = json.loads(run_python(READ, tmp_path / f"peaks.{suffix}", how))
-    assert read["schema"] == 2
-    assert read["lazy"] is (how == "lazy")
-    assert read["none"] == indexed.none_of_these(1) < 0.01
-    assert read["crystals"] == len(indexed.crystals(1))
-    assert read["empty"] == [1.0, 0]
+@pytest.fixture(scope="module")
+def read_elsewhere(indexed, old, run_python, tmp_path_factory):
+    """What a new process reads of today's and of old files, eager and lazy."""
+    folder = tmp_path_factory.mktemp("saved")
+    paths = []
+    for name, peaks in (("now", indexed), ("old", old)):
+        for suffix in SUFFIXES:
+            paths.append(folder / f"{name}.{suffix}")
+            peaks.save(paths[-1])
+    read = json.loads(run_python(READ, *paths))
+    return {"now": read[:4], "old": read[4:]}
+
+
+def test_a_new_process_reads_what_was_saved(indexed, read_elsewhere):
+    assert [read["lazy"] for read in read_elsewhere["now"]] == [False, True] * 2
     expected = indexed.solutions(1)
     assert len(expected) >= 3
-    for one, other in zip(read["solutions"], expected, strict=True):
-        assert one["text"] == repr(other)
-        assert one["probability"] == other.probability
-        assert one["share"] == other.share
-        for name in ("hkl", "matrix", "covariance", "residuals"):
-            np.testing.assert_array_equal(one[name], getattr(other, name))
+    for read in read_elsewhere["now"]:
+        assert read["schema"] == 2
+        assert read["none"] == indexed.none_of_these(1) < 0.01
+        assert read["crystals"] == len(indexed.crystals(1))
+        assert read["empty"] == [1.0, 0]
+        for one, other in zip(read["solutions"], expected, strict=True):
+            assert one["text"] == repr(other)
+            assert one["probability"] == other.probability
+            assert one["share"] == other.share
+            for name in ("hkl", "matrix", "covariance", "residuals"):
+                np.testing.assert_array_equal(one[name], getattr(other, name))
 
 
-@pytest.mark.parametrize("suffix", ["hspy", "zspy"])
-def test_files_of_the_release_before_can_be_read(
-    indexed, old, run_python, tmp_path, suffix
-):
-    old.save(tmp_path / f"old.{suffix}")
-    read = json.loads(run_python(READ, tmp_path / f"old.{suffix}", "eager"))
-    assert read["schema"] == 1
-    assert read["none"] == 0.0  # what was found then stays what it is
-    assert read["empty"] == [1.0, 0]
-    assert read["crystals"] == 1
-    for one, other in zip(read["solutions"], indexed.solutions(1), strict=True):
-        assert np.isnan([one["probability"], one["share"]]).all()
-        assert np.isnan(one["covariance"]).all()
-        for name in ("hkl", "matrix", "residuals"):
-            np.testing.assert_array_equal(one[name], getattr(other, name))
+def test_files_of_the_release_before_can_be_read(indexed, read_elsewhere):
+    for read in read_elsewhere["old"]:
+        assert read["schema"] == 1
+        assert read["none"] == 0.0  # what was found then stays what it is
+        assert read["empty"] == [1.0, 0]
+        assert read["crystals"] == 1
+        for one, other in zip(read["solutions"], indexed.solutions(1), strict=True):
+            assert np.isnan([one["probability"], one["share"]]).all()
+            assert np.isnan(one["covariance"]).all()
+            for name in ("hkl", "matrix", "residuals"):
+                np.testing.assert_array_equal(one[name], getattr(other, name))
 
 
-@pytest.mark.parametrize("suffix", ["hspy", "zspy"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_old_solutions_serve_as_before(indexed, old, tmp_path, suffix):
     """For maps, calibration, strain and atoms; a choice stores them as today."""
     old.save(tmp_path / f"old.{suffix}")

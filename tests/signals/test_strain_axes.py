@@ -105,7 +105,7 @@ def test_errors_along_turned_axes_are_those_of_draws() -> None:
         image = synthetic_micrograph([region], seed=seed, **options)
         g = np.asarray(image.metadata.Truth.regions.region_1.g_reference)
         g = g[(g[:, 0] > 0) & (np.linalg.norm(g, axis=1) < 3.3)][:2]
-        strain = Micrograph.from_signal(image).gpa(g, resolution=0.4, axes=35)
+        strain = Micrograph.from_signal(image).gpa(g_vectors=g, resolution=0.4, axes=35)
         places = (slice(None), slice(64, -64, 24), slice(64, -64, 24))
         errors.append(strain.data[places])
         quoted.append(strain.uncertainty.data[places])
@@ -120,4 +120,4 @@ def test_bad_axes(peaks, image) -> None:
         peaks.gpa(axes="film")
     g = peaks.gpa(reference=1).g_vectors[:2]
     with pytest.raises(ValueError, match="straight border between region 1"):
-        Micrograph.from_signal(image).gpa(g, axes="interface")
+        Micrograph.from_signal(image).gpa(g_vectors=g, axes="interface")

@@ -444,7 +444,7 @@ def test_places_that_cannot_be_written_to(eager, tmp_path, monkeypatch) -> None:
 
 def test_bragg_filter_with_all_spots_is_the_image(chain) -> None:
     g = chain.peaks.region(1)[:, :2]
-    found = chain.strain.bragg_filter(g_vectors=g, region=1, resolution=0.4)
+    found = chain.strain.bragg_filter(g_vectors=g, label=1, resolution=0.4)
     assert found._lazy is chain.strain._lazy
     assert found.data.shape == (256, 224)
     values = np.asarray(found.data)
@@ -470,14 +470,16 @@ def test_bragg_filter_by_default(eager, lazy) -> None:
     # In step with the image: the share of its variance in two of its spots.
     match = np.corrcoef(found.data[inner].ravel(), image[inner].ravel())[0, 1]
     assert 0.5 < match < 1
-    one = eager.strain.bragg_filter(region=2)
+    one = eager.strain.bragg_filter(label=2)
     labels = eager.segmented.labels.data
     np.testing.assert_array_equal(np.isfinite(one.data), labels == 2)
 
 
 def test_what_cannot_be_filtered(eager) -> None:
     with pytest.raises(ValueError, match=r"one of \[1, 2\], got 5"):
-        eager.strain.bragg_filter(region=5)
-    for resolution in (0.001, 100, "fine"):
+        eager.strain.bragg_filter(label=5)
+    with pytest.raises(TypeError, match="resolution as a number or None, got 'fine'"):
+        eager.strain.bragg_filter(resolution="fine")
+    for resolution in (0.001, 100):
         with pytest.raises(ValueError, match=r"between a pixel, 0\.04 nm"):
             eager.strain.bragg_filter(resolution=resolution)

@@ -141,7 +141,7 @@ BAD = {
         {"thickness": 0.2}, "(?s)one period of Si diamond.*0.384.*nm.*0.2",
     ),
     "thickness NaN": ({"thickness": np.nan}, "thickness.*above 0 nm.*nan"),
-    "thickness text": ({"thickness": "10"}, "thickness.*above 0 nm.*'10'"),
+    "thickness text": ({"thickness": "10"}, "thickness.*'10'"),
     "thickness list": ({"thickness": [1, 2]}, r"thickness.*\[1, 2\]"),
     "thickness true": ({"thickness": True}, "thickness.*True"),
     "seed": ({"seed": -1}, "seed.*-1"),

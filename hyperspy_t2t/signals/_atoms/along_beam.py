@@ -3,6 +3,7 @@
 """How the columns of a block are strained along the beam, under a stated assumption."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def strained_along_beam(
     member: MeasuredRegion,
     to_true: np.ndarray,
     assumption: str | float,
-    stiffness: np.ndarray | None,
+    stiffness: Any,
 ) -> Columns:
     """Columns of one region with their stretch along the beam.
 

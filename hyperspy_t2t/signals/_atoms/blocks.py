@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -13,7 +14,7 @@ from hyperspy_t2t.atoms.image_frame import ImageFrame
 from hyperspy_t2t.atoms.nearest_bonds import NearestBonds, nearest_bonds
 from hyperspy_t2t.atoms.site_content import content_on, primitive_content
 from hyperspy_t2t.atoms.site_occupancy import MixedSites
-from hyperspy_t2t.atoms.structure_match import SiteMatch, matching_sites
+from hyperspy_t2t.atoms.structure_match import matching_sites
 from hyperspy_t2t.atoms.virtual_cell import VirtualCell
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.phases.reflections import laue_operations
@@ -163,7 +164,8 @@ def _one_lattice(first: MeasuredRegion, second: MeasuredRegion) -> bool:
     domains = first.domain, second.domain
     if int(domains[0]["reference"]) != int(domains[1]["reference"]):
         return False
-    if not np.allclose(*(np.asarray(d["g_vectors"])[:2] for d in domains), rtol=1e-6):
+    one, other = (np.asarray(domain["g_vectors"])[:2] for domain in domains)
+    if not np.allclose(one, other, rtol=1e-6):
         return False
     if _site_match(first, second) is None:
         return False
@@ -173,7 +175,8 @@ def _one_lattice(first: MeasuredRegion, second: MeasuredRegion) -> bool:
     return bool((turned == second.lattice.hkl.T).all(axis=(1, 2)).any())
 
 
-def _site_match(first: MeasuredRegion, second: MeasuredRegion) -> SiteMatch | None:
+def _site_match(first: MeasuredRegion, second: MeasuredRegion) -> Any:
+    """The SiteMatch of two regions, None where their sites don't match."""
     return matching_sites(first.solution.crystal, second.solution.crystal)
 
 

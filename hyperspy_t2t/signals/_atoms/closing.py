@@ -117,7 +117,7 @@ def _atoms_of_columns(
 
 def amorphous_region(
     label: int,
-    material: object,
+    material: str | Mapping,
     crystals: Sequence[FilledRegion],
     polygons: Polygons,
     frame: ImageFrame,

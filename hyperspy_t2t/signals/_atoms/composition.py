@@ -287,7 +287,8 @@ def _of_maps(
     grid = image_grid(next(iter(composition.values())))
     values = np.stack([np.asarray(s.data, float) for s in composition.values()])
     spread = [_variance(signal, grid.shape) for signal in composition.values()]
-    variances = None if any(v is None for v in spread) else np.stack(spread)
+    known = [one for one in spread if one is not None]
+    variances = np.stack(known) if len(known) == len(spread) else None
     return _atomic_numbers(composition), CompositionMaps(values, variances, grid)
 
 

@@ -62,12 +62,14 @@ class BulkCrystals:
         rows, columns = np.nonzero(self._source.mask(label, box))
         step = max(1, len(rows) // _PLACES)
         places = self._source.grid.window(*box).to_nm(rows[::step], columns[::step])
-        values = self._composition.fractions_at(places, label)
+        composition = self._composition
+        assert composition is not None  # asked only where there is one
+        values = composition.fractions_at(places, label)
         known = np.isfinite(values).all(axis=0)
         if not known.any():
             return {}
         mean = np.maximum(values[:, known].mean(axis=1), 0)
-        elements = self._composition.elements
+        elements = composition.elements
         shares: dict[str, float] = {}
         for part in sublattices(phase.numbers, elements):
             amount = np.array([mean[elements.index(e)] for e in part.elements])

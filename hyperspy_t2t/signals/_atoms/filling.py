@@ -69,7 +69,7 @@ def filled_block(
             block.cell.period,
             options.thickness,
             phase=block.leader.solution.crystal.name,
-            zone_axis=block.cell.zone_axis,
+            zone_axis=block.cell.zone_axis.tolist(),
         )
     # Columns lean in true lengths; the image shows them distorted.
     lean = np.linalg.solve(around.to_true, block.cell.lean)

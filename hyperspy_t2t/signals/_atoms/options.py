@@ -2,6 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """What to_atoms was asked for, checked."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
@@ -9,12 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.composition.drawing import Arrangement
+
 _CHOICES = {
     "calibration": ("reference", "nominal"),
     "arrangement": ("random", "columns"),
     "contrast": ("bright", "dark"),
     "faults": ("auto", None),
 }
+
+_THICKEST = 10_000
+"""nm: no beam passes more, and no memory holds the atoms."""
+_THICK = f"above 0 nm and up to {_THICKEST} nm"
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,13 @@ class AtomOptions:
     faults: str | None
     passivate: bool
     vacuum: float
-    arrangement: str
+    arrangement: Arrangement
     order: float
     register: Any
     contrast: str
 
     def __post_init__(self) -> None:
-        _check_number("thickness", self.thickness, "above 0 nm", lambda t: t > 0)
+        _check_number("thickness", self.thickness, _THICK, lambda t: 0 < t <= _THICKEST)
         _check_number("vacuum", self.vacuum, "of 0 nm or more", lambda v: v >= 0)
         _check_number("order", self.order, "from -1 to 1", lambda a: -1 <= a <= 1)
         if not isinstance(self.seed, Integral) or self.seed < 0:
@@ -74,7 +81,7 @@ class AtomOptions:
     def _check_tilt(self) -> None:
         tilt = np.asarray(self.tilt, dtype=object)
         if tilt.shape != (2,) or not all(
-            isinstance(angle, Real) and np.isfinite(angle) for angle in tilt
+            isinstance(angle, Real) and np.isfinite(float(angle)) for angle in tilt
         ):
             raise ValueError(
                 "Expected tilt as two angles in degrees, about x and y, such as "
@@ -112,7 +119,7 @@ def _check_number(name: str, value: Any, range_text: str, good: Any) -> None:
     if (
         isinstance(value, (bool, str))
         or not isinstance(value, Real)
-        or not np.isfinite(value)
+        or not math.isfinite(value)
         or not good(value)
     ):
         raise ValueError(

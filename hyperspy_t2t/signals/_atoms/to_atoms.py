@@ -25,6 +25,7 @@ from hyperspy_t2t.signals._atoms.model import Built, atomic_model
 from hyperspy_t2t.signals._atoms.options import AtomOptions
 from hyperspy_t2t.signals._atoms.true_lengths import true_lengths
 from hyperspy_t2t.signals._carried.companions import user_level
+from hyperspy_t2t.signals._carried.schema import stored
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._regions.contours import image_borders
 
@@ -54,7 +55,7 @@ def atoms_of_strain(strain: Any, composition: Any, options: AtomOptions) -> Any:
         regions,
         source,
         reference=strain.reference_region,
-        resolution=float(strain.metadata.Strain.resolution),
+        resolution=float(stored(strain, "Strain.resolution")),
         contrast=options.contrast,
     )
     to_true = np.eye(2)

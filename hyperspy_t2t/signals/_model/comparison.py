@@ -4,10 +4,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid, image_grid
 from hyperspy_t2t.imaging.comparison import compare_columns
 from hyperspy_t2t.imaging.linear_image import (
@@ -18,6 +20,7 @@ from hyperspy_t2t.imaging.linear_image import (
     column_spacing,
     project_columns,
 )
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 from hyperspy_t2t.signals.model_comparison import ModelComparison
 
 if TYPE_CHECKING:
@@ -26,11 +29,12 @@ if TYPE_CHECKING:
 _MARGIN = 4
 """Pixels are read as far as this many spacings from the columns."""
 _FEWEST = 4
+_STEEPEST = 10.0
 _NO_CRYSTAL = 2 | 4
 """Bits of the column ``flag`` of amorphous atoms and of hydrogen."""
 
 
-class ModelComparing:
+class ModelComparing(SignalMixin):
     """An AtomicModel beside the picture it came from."""
 
     def compare(
@@ -85,11 +89,18 @@ class ModelComparing:
             raise ValueError(
                 f"Expected brightness to be 'fitted' or 'model', got {brightness!r}."
             )
+        if not 0 <= exponent <= _STEEPEST:
+            raise ValueError(
+                f"Expected an exponent from 0 to {_STEEPEST}, got {exponent!r}. "
+                "Annular dark field has 1.6 to 2."
+            )
         grid = image_grid(image)
-        columns = _columns_in_image(self, exponent, element_brightness or {})
+        given = {} if element_brightness is None else element_brightness
+        columns = _columns_in_image(self, exponent, given)
         rows, places = _covered(columns, grid)
         part = grid.window(rows, places)
         values = np.asarray(image.data[rows, places], float)
+        values[~np.isfinite(values)] = np.nan
         columns = _near(columns, part)
         held = _held(columns, part, values)
         if held < _FEWEST:
@@ -132,11 +143,14 @@ def _columns_in_image(
 def _by_number(given: Mapping[str, float]) -> dict[int, float]:
     from ase.data import atomic_numbers
 
-    unknown = [symbol for symbol in given if symbol not in atomic_numbers]
-    if unknown:
+    known = isinstance(given, Mapping) and all(
+        symbol in atomic_numbers and isinstance(value, Real) and 0 <= value < np.inf
+        for symbol, value in given.items()
+    )
+    if not known:
         raise ValueError(
-            f"Expected chemical symbols such as 'Si' in element_brightness, got "
-            f"{unknown}."
+            "Expected element_brightness as {chemical symbol: brightness from 0}, got "
+            f"{given!r:.80}."
         )
     return {atomic_numbers[symbol]: float(value) for symbol, value in given.items()}
 
@@ -153,7 +167,7 @@ def _covered(columns: ProjectedColumns, grid: ImageGrid) -> tuple[slice, slice]:
     margin = _MARGIN * spacing
     corners = np.array([low - margin, high + margin])
     starts, stops = np.transpose(grid.to_pixels(corners))
-    parts = tuple(
+    parts = pair(
         slice(max(0, int(a)), min(size, int(np.ceil(b)) + 1))
         for a, b, size in zip(starts, stops, grid.shape, strict=True)
     )

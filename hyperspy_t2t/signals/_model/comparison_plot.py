@@ -29,7 +29,7 @@ def draw_comparison(comparison: Any, *, axes: Any, stretch: float | None) -> Any
         comparison.residual.data, cmap="RdBu_r", vmin=-_RANGE, vmax=_RANGE,
         extent=extent,
     )  # fmt: skip
-    axes[2].figure.colorbar(shown, ax=axes[2], label="noise")
+    axes[2].figure.colorbar(shown, ax=axes[2], label="standard deviations of the noise")
     _arrows(axes[3], comparison, stretch)
     titles = ("image", "model", "residual", "imaged minus model")
     for ax, title in zip(axes, titles, strict=True):

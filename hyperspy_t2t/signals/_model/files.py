@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
+from hyperspy_t2t.signals._carried.saving import whole
+
 _BLOCK = 1 << 17
 """Rows written at once."""
 _FORMATS = {
@@ -20,7 +23,7 @@ _FORMATS = {
 }
 
 
-class ModelFiles:
+class ModelFiles(SignalMixin):
     """Writing an AtomicModel to the files of other programs."""
 
     def write(
@@ -67,27 +70,31 @@ class ModelFiles:
             raise FileNotFoundError(
                 f"Expected a folder that exists, got {str(path.parent)!r}."
             )
-        # ASE chooses compression by the suffix, which the partial file keeps.
-        partial = path.with_name(f".{path.name}.partial{path.suffix}")
-        try:
+        if path.is_dir():
+            raise IsADirectoryError(f"Expected a file, got the folder {str(path)!r}.")
+        # ASE chooses compression by the suffix, which the hidden file keeps.
+        with whole(path) as hidden:
             if format in WRITERS and not kwargs:
-                with _opened(partial) as file:
+                with _opened(hidden) as file:
                     WRITERS[format](file, self._atom_source())
             else:
-                self._write_by_ase(partial, format, kwargs)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+                self._write_by_ase(hidden, format, kwargs)
 
     def _write_by_ase(self, path: Path, format: str, kwargs: dict) -> None:
         from ase.io import write
+        from ase.io.formats import UnknownFileTypeError
 
         atoms = self.to_ase()
         if format in ("cif", "lammps-data"):  # which know no atoms outside of the cell
             atoms.translate(-self.cell_origin)
         if format == "lammps-data":
             kwargs.setdefault("masses", True)  # or the elements would be lost
-        write(path, atoms, format=format, **kwargs)
+        try:
+            write(path, atoms, format=format, **kwargs)
+        except (UnknownFileTypeError, KeyError) as error:
+            raise ValueError(
+                f"Expected a format that ase.io.write knows, got {format!r} ({error})."
+            ) from error
 
     def _atom_source(self) -> Any:
         """The model as the writers read it."""

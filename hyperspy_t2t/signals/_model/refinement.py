@@ -2,20 +2,25 @@
 # License v3.0 or later; see LICENSE.
 """An AtomicModel whose columns are moved onto their images."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hyperspy_t2t.imaging.column_moves import column_moves
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 from hyperspy_t2t.signals._carried.provenance import processing
+from hyperspy_t2t.signals._carried.schema import stored
+
+if TYPE_CHECKING:
+    from hyperspy_t2t.signals.atomic_model import AtomicModel
 
 _MOVED = ("x", "y", "ux", "uy")
 
 
-class ModelRefinement:
+class ModelRefinement(SignalMixin):
     """An AtomicModel whose columns are moved onto their images."""
 
-    def refine(self, image: Any, *, rounds: int = 3) -> "AtomicModel":  # noqa: F821
+    def refine(self, image: Any, *, rounds: int = 3) -> "AtomicModel":
         """Move each atomic column towards where the image shows it.
 
         A strain map is an average over its resolution: what differs from column to
@@ -68,7 +73,7 @@ def _moved(model: Any, errors: dict[str, np.ndarray]) -> Any:
         np.stack([errors["dx_std"], errors["dy_std"]], -1),
         errors["region"],
     )
-    correction = np.asarray(model.metadata.AtomicModel.image_correction)
+    correction = np.asarray(stored(model, "AtomicModel.image_correction"))
     table = np.zeros((int(errors["column"].max()) + 1, 2))
     table[errors["column"].astype(np.int64)] = 10 * moves @ correction.T
     places = [model.columns.index(name) for name in (*_MOVED, "column")]

@@ -4,8 +4,10 @@
 
 from typing import Any
 
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 
-class ModelReport:
+
+class ModelReport(SignalMixin):
     """What an AtomicModel is made of: counts, density, distances, coordination."""
 
     def quality(self) -> dict[str, Any]:

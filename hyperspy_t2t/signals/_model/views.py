@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import check_canvas
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
+
 _SIDES = {"x": ("z", "y"), "y": ("x", "z"), "z": ("x", "y")}
 """Axes drawn to the right and down, by the direction of projection."""
 _COLOURS = ("element", "region", "displacement")
 
 
-class ModelViews:
+class ModelViews(SignalMixin):
     """Pictures of an AtomicModel."""
 
     def plot(
@@ -40,9 +43,11 @@ class ModelViews:
 
         Notes
         -----
-        Axes are in nm, y points down as in the image.
+        Axes are in nm, y points down as in the image. The areas of the dots grow as the
+        covalent radii squared.
         """
         _check(axis=(axis, tuple(_SIDES)), color_by=(color_by, _COLOURS))
+        check_canvas("ax", ax, "scatter")
         import matplotlib.pyplot as plt
 
         kwargs.pop("navigator", None)
@@ -52,7 +57,8 @@ class ModelViews:
             _, ax = plt.subplots(layout="constrained")
         right, down = _SIDES[axis]
         places = 0.1 * np.stack([part.column(right), part.column(down)])
-        kwargs = {"s": 2, "linewidths": 0, **kwargs}
+        span = np.ptp(places, axis=1).max() if part.n_atoms else 1.0
+        kwargs = {"s": _dots(part, span), "linewidths": 0, **kwargs}
         _scatter(ax, part, places, color_by, kwargs, beside=beside)
         ax.set(xlabel=f"{right} (nm)", ylabel=f"{down} (nm)", aspect="equal")
         if not ax.yaxis_inverted():
@@ -60,10 +66,10 @@ class ModelViews:
 
     def plot_3d(
         self,
-        most: int = 50_000,
         *,
         color_by: str = "element",
         ax: Any = None,
+        most: int = 50_000,
         **kwargs: Any,
     ) -> None:
         """Draw the model in three dimensions, thinned out so that it can be turned.
@@ -86,8 +92,8 @@ class ModelViews:
         the right. The areas of the dots grow as the covalent radii squared.
         """
         _check(color_by=(color_by, _COLOURS))
+        check_canvas("ax", ax, "set_zlabel")
         import matplotlib.pyplot as plt
-        from ase.data import covalent_radii
 
         part = self._thinned(most)
         beside = ax is None
@@ -96,10 +102,7 @@ class ModelViews:
         places = 0.1 * part.positions.T
         span = np.ptp(places, axis=1) if part.n_atoms else np.ones(3)
         span = np.maximum(span, 0.02 * max(span.max(), 1e-3))
-        # Dots of their true size where few are drawn, and not too small to be seen.
-        points = 150 / max(span.max(), 1e-9)  # per nm, of a usual figure
-        sizes = np.maximum(4, (0.12 * points * covalent_radii[part.numbers]) ** 2)
-        kwargs = {"s": sizes, "linewidths": 0, **kwargs}
+        kwargs = {"s": _dots(part, 1.6 * span.max()), "linewidths": 0, **kwargs}
         _scatter(ax, part, places, color_by, kwargs, beside=beside)
         ax.set(xlabel="x (nm)", ylabel="y (nm)", zlabel="z (nm)")
         ax.set_box_aspect(span)
@@ -185,6 +188,17 @@ def _check(**options: tuple[str, tuple[str, ...]]) -> None:
             raise ValueError(
                 f"Expected {name} to be one of {', '.join(known)}; got {value!r}."
             )
+
+
+def _dots(part: Any, span: float) -> np.ndarray:
+    """Areas of dots in points², of true size in a usual figure that shows `span` nm.
+
+    They are not too small to be seen.
+    """
+    from ase.data import covalent_radii
+
+    points = 240 / max(span, 1e-9)  # per nm
+    return np.maximum(2, (0.12 * points * covalent_radii[part.numbers]) ** 2)
 
 
 def _scatter(

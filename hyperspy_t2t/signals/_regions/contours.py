@@ -93,7 +93,7 @@ def _labelled(contours: Any, unit: np.ndarray) -> Iterator[tuple[int, Outline]]:
                 "outlines are 0, unassigned."
             )
         for outline in _outlines(given, unit):
-            _check(outline, label)
+            _check(outline, int(label))
             yield int(label), outline
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.nearest import nearest_label
 from hyperspy_t2t.segmentation.regions import nearest_indices
@@ -105,7 +106,7 @@ def split_by_seeds(regions: Any, label: int, seeds: Any) -> Correction:
     points = _coarse_points(places, inside, coarse, source.grid)
     parts = divide_by_seeds(mean, inside, points, coarse.pixel_size)
     new = np.append(label, max(present) + np.arange(1, len(points)))
-    labels = _pasted(
+    labels = pasted(
         source.labels, source.labels == label, new[parts - 1], coarse, source.grid
     )
     return Correction(labels, {"label": label, "seeds": np.asarray(seeds, float)})
@@ -246,7 +247,7 @@ def _grown(
     box: tuple[slice, slice], shape: tuple[int, int], by: int
 ) -> tuple[slice, slice]:
     """A box with a margin, within the image."""
-    return tuple(
+    return pair(
         slice(max(0, part.start - by), min(size, part.stop + by))
         for part, size in zip(box, shape, strict=True)
     )
@@ -314,10 +315,10 @@ def _taken_over(source: Source, removed: Any, box: tuple[slice, slice]) -> Any:
         pixel_size=tuple(np.multiply(source.grid.pixel_size, steps).tolist()),
     )
     filled = nearest_label(around, coarse.pixel_size)
-    return _pasted(source.labels, removed, filled, coarse, source.grid)
+    return pasted(source.labels, removed, filled, coarse, source.grid)
 
 
-def _pasted(
+def pasted(
     labels: Any, mask: Any, values: np.ndarray, coarse: ImageGrid, grid: ImageGrid
 ) -> Any:
     """Labels that take the nearest value of a coarse grid where a mask is true."""
@@ -349,7 +350,7 @@ def paste_block(
     *,
     values: np.ndarray,
 ) -> np.ndarray:
-    """One block of :func:`_pasted`."""
+    """One block of :func:`pasted`."""
     if not mask.any():
         return labels
     return np.where(mask, values[rows.ravel()][:, columns.ravel()], labels)

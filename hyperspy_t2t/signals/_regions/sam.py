@@ -54,7 +54,7 @@ def sam_found(
 
 def recorded(options: Options) -> Options:
     """What ``metadata.Processing`` keeps: the name of the model, positions in nm."""
-    record = {"checkpoint": checkpoint_name(options["checkpoint"])}
+    record: Options = {"checkpoint": checkpoint_name(options["checkpoint"])}
     for key in ("points", "boxes", "point_labels"):
         if options[key] is not None:
             record[key] = np.asarray(options[key])

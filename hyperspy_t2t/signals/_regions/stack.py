@@ -77,7 +77,7 @@ def stack_labels(data: Any, grid: ImageGrid, options: dict) -> Any:
 
     order = serpentine(data.shape[:-2])
     eager = isinstance(data, np.ndarray)
-    found = np.empty(data.shape, np.int32) if eager else {}
+    found: Any = np.empty(data.shape, np.int32) if eager else {}
     frames = _divided(data, grid, order, options)
     blank = []
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import as_array
 from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._carried.companions import in_memory
 from hyperspy_t2t.signals._strain.fields import COMPONENTS
@@ -72,8 +73,8 @@ def _prepared(folder: Path, names: list[str], overwrite: bool) -> Path:
 
 def _writers(strain: Any, formats: Sequence[str]) -> dict[str, Writer]:
     """What writes each file, by its name."""
-    wanted = [formats] if isinstance(formats, str) else list(formats)
-    if not wanted or set(wanted) - set(FORMATS):
+    wanted = as_array(formats).ravel().tolist()
+    if not wanted or any(one not in FORMATS for one in wanted):
         raise ValueError(
             f"Expected formats out of {', '.join(FORMATS)}, got {formats!r}."
         )
@@ -81,7 +82,7 @@ def _writers(strain: Any, formats: Sequence[str]) -> dict[str, Writer]:
     if "tif" in wanted:
         for name in COMPONENTS:
             writers[f"{name}.tif"] = partial(_write_tif, getattr(strain, name))
-        uncertainty = getattr(strain, "uncertainty", None)
+        uncertainty: Any = getattr(strain, "uncertainty", None)
         for k, name in enumerate(COMPONENTS if uncertainty is not None else ()):
             image = convert.plain_image(
                 uncertainty.data[k],

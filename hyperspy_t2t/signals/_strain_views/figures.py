@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid, frame_grid
 from hyperspy_t2t.segmentation.contours import contours_of
 from hyperspy_t2t.signals._carried.companions import carried
+from hyperspy_t2t.signals._carried.schema import stored_node
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._peaks.found_peaks import region_seen
 from hyperspy_t2t.signals._peaks.solutions import best_of
@@ -27,8 +29,8 @@ SIDE = 1024
 def sampled(grid: ImageGrid, most: int) -> tuple[tuple[slice, slice], ImageGrid]:
     """Every n-th pixel, so that no side has more than `most`, and their grid."""
     n = max(1, -(-max(grid.shape) // most))
-    shape = tuple(-(-size // n) for size in grid.shape)
-    step = tuple(n * size for size in grid.pixel_size)
+    shape = pair(-(-size // n) for size in grid.shape)
+    step = pair(n * size for size in grid.pixel_size)
     return (slice(None, None, n),) * 2, ImageGrid(shape, step, grid.origin)
 
 
@@ -72,7 +74,10 @@ def plot_maps(
 def checked_components(components: Sequence[str] | str) -> list[str]:
     """Names of components, or a ValueError that lists them."""
     names = [components] if isinstance(components, str) else components
-    if not isinstance(names, (list, tuple)) or not names or set(names) - {*COMPONENTS}:
+    known = isinstance(names, (list, tuple)) and all(
+        isinstance(name, str) and name in COMPONENTS for name in names
+    )
+    if not known or not names:
         raise ValueError(
             f"Expected components out of {', '.join(COMPONENTS)}, got {components!r}. "
             "HyperSpy's plot with a navigator is browse()."
@@ -111,7 +116,7 @@ def title_of(strain: Any) -> str:
     stored = strain.metadata.get_item("Strain")
     if stored is None:
         return str(strain.metadata.General.title)
-    parts = [f"convention “{stored.convention}”"]
+    parts = [f"convention “{strain.convention}”"]
     if stored.has_item("reference_region"):
         stored_domains = stored.get_item("domains")
         domains = {} if stored_domains is None else stored_domains.as_dictionary()
@@ -138,7 +143,7 @@ def places_of(strain: Any, part: tuple, grid: ImageGrid) -> plots.Places:
     outlines.pop(0, None)
     references = {
         int(domain["reference"])
-        for domain in strain.metadata.Strain.domains.as_dictionary().values()
+        for domain in stored_node(strain, "Strain.domains").values()
     }
     middles = [_middle(labels == label, grid) for label in references & {*outlines}]
     return plots.Places(
@@ -205,14 +210,14 @@ def _used(source: Source, domain: dict, box: Any) -> tuple[np.ndarray, ImageGrid
     return core(mask) if mask.any() else mask, coarse
 
 
-def _spectrum(source: Source, label: int, box: Any) -> tuple[np.ndarray, ...] | None:
+def _spectrum(source: Source, label: int, box: Any) -> Any:
     """Power of the reference and its frequencies, None where it is not in view."""
     frame = source.boxes().get(label)
     if frame is None:
         return None
     if box is not None:
         rows, columns = source.grid.to_pixels(np.reshape(box, (2, 2)))
-        frame = tuple(
+        frame = pair(
             slice(max(0, round(first)), max(0, round(last) + 1))
             for first, last in (rows, columns)
         )
@@ -262,5 +267,5 @@ def _reasons(strain: Any, domain: dict) -> list[str]:
         f"g = {first}{others} 1/nm{why('g_vectors_reason')}",
         f"Resolution σ = {float(domain['resolution']):.3g} nm"
         f"{why('resolution_reason')}",
-        f"Convention “{stored.convention}”",
+        f"Convention “{strain.convention}”",
     ]

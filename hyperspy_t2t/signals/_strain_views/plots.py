@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -17,9 +16,10 @@ from matplotlib.patches import Circle, Rectangle
 from matplotlib.transforms import offset_copy
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
+from hyperspy_t2t.arguments import check_canvas
+from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.calibration import ImageGrid
 
-Array = npt.NDArray[np.floating]
 SYMBOLS = {
     "exx": r"$\varepsilon_{xx}$",
     "eyy": r"$\varepsilon_{yy}$",
@@ -72,7 +72,7 @@ class Setup:
         What was chosen and why.
     """
 
-    used: tuple[npt.NDArray[np.bool_], ImageGrid]
+    used: tuple[Bools, ImageGrid]
     spectrum: tuple[Array, Array, Array] | None
     g_vectors: Array
     names: Sequence[str]
@@ -124,6 +124,7 @@ def draw_maps(
     left, right, bottom, top = extent(grid)
     columns = _columns(len(maps), (bottom - top) / (right - left))
     rows = -(-len(maps) // columns)
+    check_canvas("figure", figure, "subplots")
     if figure is None:
         figure = _new_figure(rows, columns, (bottom - top) / (right - left))
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -170,7 +171,9 @@ def _new_figure(rows: int, columns: int, aspect: float) -> Figure:
 def _draw_places(ax: Axes, places: Places, *, colour: str) -> None:
     """Thin outlines of all regions, dashes around a box that is the reference."""
     ax.add_collection(
-        LineCollection(places.outlines, colors=colour, linewidths=0.6, label="regions"),
+        LineCollection(
+            list(places.outlines), colors=colour, linewidths=0.6, label="regions"
+        ),
         autolim=False,
     )
     if places.box is not None:
@@ -227,7 +230,8 @@ def add_frame(ax: Axes, angle: float = 0.0) -> None:
     """Arrows along x and y of the strain at the upper left, turned by degrees."""
     turned = angle % 360 != 0
     inset = 36 if turned else 9
-    corner = offset_copy(ax.transAxes, ax.figure, inset, -inset, units="points")
+    figure: Any = ax.figure
+    corner = offset_copy(ax.transAxes, figure, inset, -inset, units="points")
     x, y = 28 * np.cos(np.deg2rad(angle)), -28 * np.sin(np.deg2rad(angle))
     for name, tip in (("x", (x, y)), ("y", (y, -x))):
         ax.annotate(
@@ -257,6 +261,7 @@ def draw_setup(
     """
     text = "\n".join(textwrap.fill(line, 125) for line in setup.lines)
     lines = text.count("\n") + 1
+    check_canvas("figure", figure, "add_gridspec")
     if figure is None:
         import matplotlib.pyplot as plt
 
@@ -314,8 +319,10 @@ def _draw_spectrum(ax: Axes, setup: Setup) -> None:
                 )  # fmt: skip
     halo = [patheffects.withStroke(linewidth=1.5, foreground="black")]
     for k, (g, name) in enumerate(zip(setup.g_vectors, setup.names, strict=False)):
+        x, y = g - [0, 2.15 * radius]
         ax.text(
-            *(g - [0, 2.15 * radius]),
+            x,
+            y,
             name,
             color=_FIRST if k < 2 else _OTHER,
             ha="center",

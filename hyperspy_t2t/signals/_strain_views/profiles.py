@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from hyperspy_t2t.arguments import as_numbers, two_numbers, whole_numbers
+from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid, frame_grid, nanometres_per_unit
+from hyperspy_t2t.signals._carried.schema import stored, stored_node
+from hyperspy_t2t.signals._carried.selection import line_points
 from hyperspy_t2t.signals._carried.source import label_boxes
 from hyperspy_t2t.signals._strain.fields import COMPONENTS
 from hyperspy_t2t.signals._strain_views.figures import checked_components, sampled
@@ -20,6 +24,7 @@ from hyperspy_t2t.strain.profiles import (
 
 SIDE = 2048
 """Pixels along the longer side that histograms and statistics count, at most."""
+_MOST_BINS = 1_000_000
 
 
 def profile_of(
@@ -103,14 +108,18 @@ def _ends(
         )
         if width is None:
             width = float(start.linewidth) * units[0]
-        ends = np.array([[start.x1, start.y1], [start.x2, start.y2]], float) * units
-        return ends[0], ends[1], width
+        first, last = line_points(start, (units[0], units[1]))
+        return first, last, width
     if end is None:
         raise ValueError(
             "Expected start and end as (x, y) in nm, or a hs.roi.Line2DROI, got "
             f"{start!r} alone."
         )
-    return start, end, 0.0 if width is None else width
+    first, last = (
+        two_numbers(name, place, "(x, y) in nm")
+        for name, place in (("start", start), ("end", end))
+    )
+    return first, last, 0.0 if width is None else width
 
 
 def _window(grid: ImageGrid, line: Line) -> tuple[slice, slice]:
@@ -120,15 +129,15 @@ def _window(grid: ImageGrid, line: Line) -> tuple[slice, slice]:
         first = int(np.clip(np.floor(index.min()), 0, max(size - 2, 0)))
         last = int(np.clip(np.ceil(index.max()), first + 1, max(size - 1, 1)))
         window.append(slice(first, min(last + 1, size)))
-    return tuple(window)
+    return pair(window)
 
 
 def _sigma(strain: Any, label: int | None = None) -> float:
     """Resolution in nm, that of a region where it has its own."""
-    for domain in strain.metadata.Strain.domains.as_dictionary().values():
+    for domain in stored_node(strain, "Strain.domains").values():
         if label in np.asarray(domain["members"]):
             return float(domain["resolution"])
-    return float(strain.metadata.Strain.resolution)
+    return float(stored(strain, "Strain.resolution"))
 
 
 def _places(
@@ -138,7 +147,7 @@ def _places(
     _check_components(strain)
     source = strain._source()
     known = sorted(strain.reference_of)
-    wanted = known if regions is None else [int(label) for label in np.ravel(regions)]
+    wanted = known if regions is None else whole_numbers("regions", regions)
     if set(wanted) - set(known):
         raise ValueError(
             f"Expected labels of regions with strain, out of {known}, got {wanted}."
@@ -240,8 +249,10 @@ def histograms_of(
 
 def _edges(bins: Any, values: np.ndarray) -> np.ndarray:
     """Even edges of bins."""
-    edges = np.asarray(bins, float)
-    if edges.ndim == 0 and edges >= 1 and edges == int(edges):
+    edges = as_numbers(bins)
+    if edges is None or not edges.size:
+        edges = np.array(np.nan)
+    if edges.ndim == 0 and 1 <= edges <= _MOST_BINS and edges == np.rint(edges):
         low, high = float(values.min()), float(values.max())
         if not high > low:
             low, high = low - 1e-6, high + 1e-6
@@ -249,7 +260,7 @@ def _edges(bins: Any, values: np.ndarray) -> np.ndarray:
     widths = np.diff(edges) if edges.ndim == 1 else np.empty(0)
     if not widths.size or widths[0] <= 0 or not np.allclose(widths, widths[0]):
         raise ValueError(
-            "Expected bins as a number from 1, or as edges that are evenly spaced and "
-            f"rise, got {bins!r}."
+            f"Expected bins as a whole number from 1 to {_MOST_BINS}, or as edges that "
+            f"are evenly spaced and rise, got {bins!r:.80}."
         )
     return edges

@@ -4,8 +4,10 @@
 
 from typing import Any
 
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 
-class StrainQuality:
+
+class StrainQuality(SignalMixin):
     """Whether the micrograph of a StrainMap is good enough."""
 
     metadata: Any

@@ -4,12 +4,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hyperspy_t2t.signals._carried.mixin import SignalMixin
 
-class StrainViews:
+if TYPE_CHECKING:
+    from hyperspy.signals import Signal1D, Signal2D
+
+
+class StrainViews(SignalMixin):
     """Views of a :class:`~hyperspy_t2t.signals.StrainMap`."""
 
     data: Any
@@ -93,7 +98,7 @@ class StrainViews:
     def _has_four(self) -> bool:
         return self.data.ndim == 3 and self.data.shape[0] == 4
 
-    def plot_setup(self, region: int | None = None, *, figure: Any = None) -> None:
+    def plot_setup(self, label: int | None = None, *, figure: Any = None) -> None:
         """Show how strain was measured: reference, spectrum, g, mask and reasons.
 
         Left the micrograph, with outlines, the reference dashed and the places it is
@@ -104,7 +109,7 @@ class StrainViews:
 
         Parameters
         ----------
-        region
+        label
             Show how this region was measured; by default the one with the overall
             reference.
         figure
@@ -112,7 +117,7 @@ class StrainViews:
         """
         from hyperspy_t2t.signals._strain_views.figures import plot_setup
 
-        plot_setup(self, region, figure=figure)
+        plot_setup(self, label, figure=figure)
 
     def profile(
         self,
@@ -121,7 +126,7 @@ class StrainViews:
         *,
         width: float | None = None,
         component: str | None = None,
-    ) -> "Signal1D":  # noqa: F821
+    ) -> "Signal1D":
         """Strain along a line, averaged across it.
 
         Samples are a pixel apart, interpolated linearly; the mean is that of the
@@ -156,7 +161,7 @@ class StrainViews:
         bins: int | np.ndarray = 100,
         regions: Sequence[int] | None = None,
         margin: float | None = None,
-    ) -> "dict[str, Signal1D]":  # noqa: F821
+    ) -> "dict[str, Signal1D]":
         """Distribution of each component in each region.
 
         Of images beyond 2048 pixels a side every n-th pixel counts.
@@ -250,10 +255,10 @@ class StrainViews:
         self,
         *,
         g_vectors: Any = None,
-        region: int | None = None,
+        label: int | None = None,
         resolution: float | None = None,
         mean: bool = True,
-    ) -> "Signal2D":  # noqa: F821
+    ) -> "Signal2D":
         """The micrograph with nothing but chosen spots, on its own pixels.
 
         I(r) = Ī(r) + Σ 2 Re [z_g(r) exp(2πi g·r)], with the local mean Ī and local
@@ -266,7 +271,7 @@ class StrainViews:
             enough. All spots of a region are ``peaks.region(label)[:, :2]``. By
             default each region shows its own lattice, by the g its strain is
             measured with, and pixels without a lattice are NaN.
-        region
+        label
             Show this region only; others are NaN.
         resolution
             Standard deviation σ of the average in nm, 1/(2πσ) that of the mask; by
@@ -289,7 +294,7 @@ class StrainViews:
         return filtered_image(
             self,
             g_vectors=g_vectors,
-            region=region,
+            region=label,
             resolution=resolution,
             mean=mean,
         )
