@@ -209,6 +209,8 @@ hs.plot.plot_images(
 # edge-on. **Put it right**: cut the region along that plane. With the mouse it is
 # ``piece.edit("line")``. The line does not have to be exact, but one that is a few
 # tenths of a nanometre off can leave one half with too few rows to be measured.
+# ``whole.split_crystals()`` finds the line by itself, from the spots that only one of
+# the crystals has; by hand you see what it does.
 
 plane = hs.roi.Line2DROI(x1=1.9, y1=0.2, x2=5.1, y2=-2.2)
 halves = piece.split(7, plane)

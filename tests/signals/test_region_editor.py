@@ -54,7 +54,8 @@ def click(axes, x, y):
 
 def drawn(axes):
     """Segments of the outlines and the written labels."""
-    lines, texts = axes.collections
+    lines, *halo, texts = axes.collections
+    assert [list(one._texts) for one in halo] == [list(texts._texts)]
     return np.array(lines.get_segments()), list(texts._texts)
 
 

@@ -78,18 +78,18 @@ def groups_of(
             "Expected layers (along) or columns, got both: choose columns by their "
             "place for the one, or leave them out."
         )
-    columns = _listed(columns)
-    labels = _chosen(_listed(regions), model.region_labels, "region")
+    chosen, columns = _listed(regions), _listed(columns)
+    labels = _chosen(chosen, model.region_labels, "region")
     own = model.region_labels[part.group]
     counted = _away_from_wrong(part, margin) & np.isin(own, labels)
     if columns is None:
-        _warn_of_lost(model, part, labels, counted, named=regions is not None)
+        _warn_of_lost(model, part, labels, counted, named=chosen is not None)
     if columns is not None:
         group, axis, names = _by_column(model, part, counted, columns)
     elif along is not None:
         group, axis, names = _by_layer(part, counted, along, layer)
     else:
-        group, axis, names = _by_region(model, part, counted, regions)
+        group, axis, names = _by_region(model, part, counted, chosen)
     names.setdefault("regions", labels)
     result = _by_element(
         part, AtomGroups(group, [axis] if axis else [], names), elements
