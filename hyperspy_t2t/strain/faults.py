@@ -8,6 +8,7 @@ strain, but the phases −2π g·u jump by −2π g·R (Hÿtch, Snoeck, Kilaas, 
 of the lattice that the two g span; one of these is no fault.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 from hyperspy_t2t.array_types import Array, ComplexArray, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 
+_PLACES = 500_000
+"""Of the grid, in which faults are looked for at a time."""
 REACH = 3.5
 """Distance from the fault in standard deviations at which both sides are read: there
 the average has lost 99 % of its blur."""
@@ -121,19 +124,33 @@ def faults(
     sides = np.where(known, regions, 0)
     angles = np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     steps = [_offset(angle, REACH * resolution, grid) for angle in angles]
-    jumps = [
-        _jumps(
-            phases, slopes, g_vectors, amplitude, sides, grid, step, resolution, noise
-        )
-        for step in steps
-    ]
-    ridge = _ridge(jumps, steps, grid)
+    parts = []
+    for band, core in _bands(grid.shape, 3 + max(abs(step[0]) for step in steps)):
+        part = grid.window(band, slice(0, grid.shape[1]))
+        jumps = [
+            _jumps(
+                phases[:, band], slopes[:, :, band], g_vectors, amplitude[band],
+                sides[band], part, step, resolution, noise,
+            )
+            for step in steps
+        ]  # fmt: skip
+        parts.append(_ridge(jumps, steps, part, core))
+    ridge = _Ridge(*(np.concatenate(part) for part in zip(*parts, strict=True)))
     lines = _lines(ridge, g_vectors, 1.5 * float(np.hypot(*grid.pixel_size)))
     found = [_fault(ridge, line, g_vectors, grid, resolution) for line in lines]
     return sorted(
         (fault for fault in found if fault is not None),
         key=lambda fault: -np.linalg.norm(fault.points[-1] - fault.points[0]),
     )
+
+
+def _bands(shape: tuple[int, int], margin: int) -> Iterator[tuple[slice, slice]]:
+    """Rows with a margin, and those without it among them: maps of all take much."""
+    most = max(1, _PLACES // shape[1])
+    for start in range(0, shape[0], most):
+        first, stop = max(0, start - margin), min(shape[0], start + most)
+        last = min(shape[0], stop + margin)
+        yield slice(first, last), slice(start - first, stop - first)
 
 
 def _offset(angle: float, distance: float, grid: ImageGrid) -> tuple[int, int]:
@@ -270,9 +287,9 @@ def _shortest(inverse: Array) -> float:
 
 
 def _ridge(
-    jumps: list[_Jumps], steps: list[tuple[int, int]], grid: ImageGrid
+    jumps: list[_Jumps], steps: list[tuple[int, int]], grid: ImageGrid, core: slice
 ) -> _Ridge:
-    """Places sharper than both neighbours across, in their sharpest direction.
+    """Places in some rows sharper than both neighbours across, in that direction.
 
     Between places of the grid by the parabola through the three.
     """
@@ -284,6 +301,7 @@ def _ridge(
         before, after = (_shifted(here, unit, sign) for sign in (-1, 1))
         top = jump.candidate & (best == k) & (here >= before) & (here > after)
         top &= (before > 0) & (after > 0)
+        top[: core.start] = top[core.stop :] = False
         before, here, after = before[top], here[top], after[top]
         shift = 0.5 * (after - before) / (2 * here - before - after)
         rows, columns = np.nonzero(top)

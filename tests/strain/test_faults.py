@@ -157,6 +157,20 @@ def test_a_layer_thicker_than_the_average_is_no_fault() -> None:
     assert not found(image, g, 0.4)
 
 
+def test_bands_of_rows_show_what_the_whole_does(monkeypatch) -> None:
+    g, _ = lattice("SrTiO3", 23)
+    normal = unit(g[0] + 0.4 * g[1])
+    shift = np.linalg.solve(g, (0.5, 0.5))
+    image = image_of("SrTiO3", 23, normal, Uniform(translation=tuple(shift)),
+                     dose=20, seed=4)  # fmt: skip
+    (whole,) = found(image, g, 0.4)
+    monkeypatch.setattr("hyperspy_t2t.strain.faults._PLACES", 900)
+    (fault,) = found(image, g, 0.4)
+    np.testing.assert_allclose(fault.points, whole.points, atol=1e-9)
+    np.testing.assert_allclose(fault.orders, whole.orders, atol=1e-12)
+    assert fault.certainty == pytest.approx(whole.certainty, rel=1e-9)
+
+
 def test_two_faults_apart_from_each_other_are_two() -> None:
     g, _ = lattice("SrTiO3")
     half = np.linalg.solve(g, (0.0, 0.5))

@@ -17,9 +17,7 @@ from hyperspy_t2t.signals._strain.measured_strain import (
 from hyperspy_t2t.signals._strain.reference import Box, reference_box
 from hyperspy_t2t.signals._strain.to_strain import strain_map_of
 from hyperspy_t2t.strain.limits import check_g_vectors
-from hyperspy_t2t.strain.setup import (
-    Domain,
-)
+from hyperspy_t2t.strain.setup import Domain
 from hyperspy_t2t.strain.useful_g import lattice_nodes
 
 
