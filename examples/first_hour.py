@@ -279,7 +279,7 @@ strain.plot()
 
 # %%
 # What of it to believe? The map is an average over the resolution, and blurred at each
-# border. ``validity`` says which places are far enough inside.
+# border, where it is hatched. ``validity`` says which places are far enough inside.
 
 valid = np.asarray(strain.validity.data)
 measured = np.isfinite(strain.exx.data)
@@ -353,11 +353,11 @@ for name, one in (("before", model), ("after", refined)):
     print(f"shortest distance of two atoms, {name}: {shortest:.2f} Å")
 
 # %%
-# The columns are now where they are imaged, but about one in five has come too close to
-# a neighbour: all near the rim, where the image is faint. **So take the refined model
-# to look at positions, and the first one to start a simulation.** Distortions of the
-# scan move columns as well: do not take single columns for physics before a second
-# image shows the same.
+# The columns are now where they are imaged. Near the rim, where the image is faint,
+# some came closer to a neighbour than atoms of gold do; ``refine`` stops at 0.8 of
+# their distance before. **So take the refined model to look at positions, and the
+# first one to start a simulation.** Distortions of the scan move columns as well: do
+# not take single columns for physics before a second image shows the same.
 #
 # Take it with you
 # ----------------

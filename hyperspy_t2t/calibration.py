@@ -49,6 +49,21 @@ class ImageGrid:
     pixel_size: tuple[float, float]
     origin: tuple[float, float] = (0.0, 0.0)
 
+    def nearest(self, other: "ImageGrid") -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of this grid nearest to those of another one."""
+        rows, columns = (
+            np.clip(
+                np.rint((start + step * np.arange(count) - own_start) / own_step),
+                0,
+                own_count - 1,
+            ).astype(np.intp)
+            for start, step, count, own_start, own_step, own_count in zip(
+                other.origin, other.pixel_size, other.shape,
+                self.origin, self.pixel_size, self.shape, strict=True,
+            )
+        )  # fmt: skip
+        return rows, columns
+
     def to_nm(self, rows: Any, columns: Any) -> np.ndarray:
         """Positions (..., 2) as (x, y) in nm of (fractional) rows and columns."""
         return np.stack(

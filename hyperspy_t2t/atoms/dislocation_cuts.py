@@ -26,6 +26,8 @@ _ROOM = 8.0
 0.27ⁿ, to 0.0001 Å."""
 _WIDE = 6.0
 """The same in lattice vectors: places of that width are not missed when filled."""
+_PLACES = 2**18
+"""In which jumps are looked for at a time."""
 _UNSURE = 1e6
 """Cost of a step that may be a jump or not: it is taken last."""
 
@@ -117,11 +119,11 @@ def branches(
     if not known.any():
         return None
     u = linear_continuation(displacement, gradient, grid, known)
+    if not _any_jump(u, gradient, in_plane, inside, grid):
+        return None
     steps = _Steps.of(u, gradient, in_plane, grid)
     both = np.all(inside.ravel()[steps.ends], axis=0)
     jump = steps.sure & both & steps.turns.any(axis=0)
-    if not jump.any():
-        return None
     room = max(_ROOM * max(grid.pixel_size), _WIDE * np.hypot(*in_plane.T).min())
     near = inside & _near(steps, jump, room, grid)
     turns = _other_turns(steps, both, jump, near, grid).reshape(2, *grid.shape)
@@ -133,6 +135,24 @@ def branches(
     middle = steps.middle(grid)
     cuts = middle[jump], middle[others]
     return Branches(grid, turns, cuts, float(room))
+
+
+def _any_jump(
+    u: Array, gradient: Array, in_plane: Array, inside: Mask, grid: ImageGrid
+) -> bool:
+    """Whether u jumps anywhere, looked for in some rows at a time: steps take much."""
+    ny, nx = grid.shape
+    most = max(1, _PLACES // nx)
+    for start in range(0, max(1, ny - 1), most):
+        rows = slice(start, min(ny, start + most + 1))
+        steps = _Steps.of(
+            u[:, rows], gradient[:, :, rows], in_plane,
+            grid.window(rows, slice(0, nx)),
+        )  # fmt: skip
+        both = np.all(inside[rows].ravel()[steps.ends], axis=0)
+        if (steps.sure & both & steps.turns.any(axis=0)).any():
+            return True
+    return False
 
 
 @dataclass(frozen=True)

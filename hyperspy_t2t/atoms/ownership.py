@@ -99,4 +99,4 @@ def settle(
 def _labels_around(points: Array, reach: float, polygons: Polygons) -> Ints:
     """Labels at points and at a distance in eight directions, shape (n, 9)."""
     places = points[:, None] + reach * _AROUND
-    return polygons.region_at(places.reshape(-1, 2)).reshape(len(points), -1)
+    return polygons.region_at(places.reshape(-1, 2)).reshape(places.shape[:2])

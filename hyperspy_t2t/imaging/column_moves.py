@@ -11,6 +11,10 @@ _RAYLEIGH = 2 * np.log(2)
 """Median of dx² + dy² over the variance of dx."""
 _SURE = 3.0
 """Standard errors from which on an offset speaks for itself."""
+_CLOSEST = 0.8
+"""Share of a column's distance to its nearest to which another may come."""
+_NO_MOVE = 0.02
+"""Share of that distance below which a move that gives way is none."""
 _NEIGHBOURS = 6
 _REACH = 0.6
 """In nm: columns further away do not speak for one that is not seen."""
@@ -56,6 +60,52 @@ def column_moves(xy: Array, offset: Array, std: Array, region: npt.NDArray) -> A
         missing = np.flatnonzero(own & ~seen)
         moves[missing] = _of_neighbours(xy[missing], xy[seen], moves[seen])
     return moves
+
+
+def kept_apart(xy: Array, moves: Array, std: Array) -> Array:
+    """Moves after which no column is closer to another than atoms come.
+
+    Beside a faint rim a column may be fitted to the tail of its neighbour's image. No
+    pair may come nearer than 0.8 of the smaller of their distances to the nearest
+    column before, which leaves strain and shear their room. Of a pair that does, the
+    column that is less certain gives way, then the other.
+
+    Parameters
+    ----------
+    xy
+        Columns before any move in nm, shape (n, 2).
+    moves
+        From there in nm, shape (n, 2).
+    std
+        Standard error of each column, infinite or NaN where it is not seen, shape (n,).
+
+    Returns
+    -------
+    ndarray
+        In nm, shape (n, 2): `moves`, of some columns a part.
+    """
+    from scipy.spatial import cKDTree
+
+    moves = moves.copy()
+    if len(xy) < 2:
+        return moves
+    spacing = cKDTree(xy).query(xy, k=[2])[0][:, 0]
+    std = np.where(np.isnan(std), np.inf, std)
+    while True:  # ends: without moves all are apart, and each round takes some
+        now = xy + moves
+        reach = _CLOSEST * spacing.max()
+        i, j = cKDTree(now).query_pairs(reach, output_type="ndarray").T
+        close = np.linalg.norm(now[i] - now[j], axis=1) < _CLOSEST * np.minimum(
+            spacing[i], spacing[j]
+        )
+        if not close.any():
+            return moves
+        i, j = i[close], j[close]
+        weaker, other = np.where(std[i] > std[j], (i, j), (j, i))
+        giving = np.unique(np.where(moves[weaker].any(axis=1), weaker, other))
+        part = 0.5 * moves[giving]
+        small = np.linalg.norm(part, axis=1) < _NO_MOVE * spacing[giving]
+        moves[giving] = np.where(small[:, None], 0.0, part)
 
 
 def _of_neighbours(xy: Array, seen: Array, moves: Array) -> Array:

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_t2t.array_types import Array, Bools, pair
+from hyperspy_t2t.array_types import Array, Bools, Ints, pair
 from hyperspy_t2t.calibration import ImageGrid
 
-_SAMPLED = 64
-"""Rows and columns looked at to know the range of grey levels."""
+_RUNS, _LINES = 8, 8
+"""Places along an axis, and lines at each, that tell the range of grey levels."""
+_EXTREME = 10.0
+"""Ranges beyond the usual grey levels from which a single pixel is a fault."""
+_SINGLE = 2
+"""Such pixels among nine up to which they are single; more of them are an object."""
 _STRIP = 32_000_000
 """Pixels of an image in memory at once."""
 
@@ -97,7 +101,7 @@ def in_single_precision(image: Any) -> Any:
     """The image, or where single precision cannot hold its grey levels a scaled one.
 
     Its grey levels less their median are then in units of their range. Both are those
-    of at most some thousand pixels spread over the image.
+    of at most some thousand pixels in 64 places of the image.
 
     Parameters
     ----------
@@ -106,9 +110,7 @@ def in_single_precision(image: Any) -> Any:
     """
     if image.dtype.itemsize <= 2:
         return image
-    step = [max(1, size // _SAMPLED) for size in image.shape]
-    sample = np.asarray(image[:: step[0], :: step[1]]).astype(float)
-    sample = sample[np.isfinite(sample)]
+    sample = _spread_values(image)
     if not sample.size or sample.min() == sample.max():
         return image
     middle = float(np.median(sample))
@@ -117,6 +119,69 @@ def in_single_precision(image: Any) -> Any:
     if 1e-10 < extent < 1e10 and abs(middle) < 1e4 * extent:
         return image
     return (image.astype(float) - middle) / extent
+
+
+def without_extremes(image: Any) -> Any:
+    """The image, single pixels more than ten times its range beyond it brought back.
+
+    A pixel of a thousand times the contrast, as a faulty file or a division by zero
+    leaves it, would be all that a mean, a spectrum or a range shows. The range is that
+    between the 0.1st and the 99.9th percentile of some thousand pixels in 64 places.
+    Whole numbers of one or two bytes are left as they are, and so is an object: where
+    there are three such pixels among nine.
+
+    Parameters
+    ----------
+    image
+        Array (ny, nx), numpy or dask; of numpy the same object if there is nothing to
+        do. Of a lazy image each chunk is looked at for itself.
+    """
+    if image.dtype.itemsize <= 2:
+        return image
+    sample = _spread_values(image)
+    if not sample.size:
+        return image
+    low, high = np.percentile(sample, [0.1, 99.9]).tolist()
+    if low == high:
+        return image
+    if isinstance(image, np.ndarray):
+        return _single_pixels_back(image, low, high)
+    return image.map_blocks(
+        _single_pixels_back, low, high, dtype=image.dtype, meta=image._meta
+    )
+
+
+def _single_pixels_back(image: npt.NDArray, low: float, high: float) -> npt.NDArray:
+    """Pixels far beyond the range from `low` to `high` set to its ends, objects not."""
+    from scipy.ndimage import convolve
+
+    reach = _EXTREME * (high - low)
+    with np.errstate(over="ignore"):
+        bright, dark = image > high + reach, image < low - reach
+    beyond = (bright | dark) & np.isfinite(image)
+    if not beyond.any():
+        return image
+    around = convolve(
+        beyond.astype(np.uint8), np.ones((3, 3), np.uint8), mode="constant"
+    )
+    single = beyond & (around <= _SINGLE)
+    image = image.copy()
+    image[single & bright] = image.dtype.type(high)
+    image[single & dark] = image.dtype.type(low)
+    return image
+
+
+def _spread_values(image: Any) -> Array:
+    """Finite grey levels in 64 places of an image."""
+    rows, columns = map(_spread_lines, image.shape)
+    sample = np.asarray(image[rows, :][:, columns]).astype(float)
+    return sample[np.isfinite(sample)]
+
+
+def _spread_lines(size: int) -> Ints:
+    """Lines in a few places, so that few chunks of a lazy image are read."""
+    starts = np.linspace(0, max(size - _LINES, 0), _RUNS).astype(np.intp)
+    return np.unique(np.minimum(starts[:, None] + np.arange(_LINES), size - 1))
 
 
 def without_outliers(values: Array) -> Array:

@@ -50,7 +50,7 @@ def valid_frame(image: Any) -> tuple[slice, slice]:
         No pixel is finite.
     """
     whole = pair(slice(0, size) for size in image.shape)
-    edges = _read(*(image[cut] for cut in _OUTERMOST))
+    edges = read_together(*(image[cut] for cut in _OUTERMOST))
     if all(_varies(line) for line in edges):
         return whole
     rows, columns = _extremes(image)
@@ -82,7 +82,7 @@ def _extremes(image: Any) -> tuple[_Lines, _Lines]:
         finite = np.isfinite(image)
         lowest = np.where(finite, image, np.inf)
         highest = np.where(finite, image, -np.inf)
-    low_rows, high_rows, low_columns, high_columns = _read(
+    low_rows, high_rows, low_columns, high_columns = read_together(
         *(extreme for axis in (1, 0)
           for extreme in (lowest.min(axis=axis), highest.max(axis=axis)))
     )  # fmt: skip
@@ -103,14 +103,14 @@ def _is_frame(image: Any, cut: tuple[slice, slice], value: float) -> bool:
         ):
             if not cut_away:
                 continue
-            (line,) = _read(inside[index] if axis == 0 else inside[:, index])
+            (line,) = read_together(inside[index] if axis == 0 else inside[:, index])
             # A line of one other grey level begins the next layer of a drawing.
             if not _varies(line) or np.mean(line == value) > _FOREIGN:
                 return False
     return True
 
 
-def _read(*arrays: Any) -> tuple[npt.NDArray, ...]:
+def read_together(*arrays: Any) -> tuple[npt.NDArray, ...]:
     """Dask arrays computed together, so that no chunk is read twice."""
     if isinstance(arrays[0], np.ndarray):
         return arrays

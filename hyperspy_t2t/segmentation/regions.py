@@ -15,6 +15,7 @@ from hyperspy_t2t.segmentation.binning import (
     binned_grid,
     filled,
     in_single_precision,
+    without_extremes,
     without_outliers,
 )
 from hyperspy_t2t.segmentation.canny import canny_regions
@@ -168,7 +169,7 @@ def find_regions(
             f"The segmentation method must be one of {', '.join(METHODS[:-1])}; got "
             f"{method!r}."
         )
-    image = in_single_precision(image)
+    image = in_single_precision(without_extremes(image))
     side = np.sqrt(np.prod(image.shape))
     first = max(1, int(np.ceil(side / _FINE)))
     fine = binned(image, first)
@@ -462,18 +463,6 @@ def by_area(labels: Ints) -> Labels:
     new = np.zeros(len(area), np.int32)
     new[order] = np.arange(1, len(order) + 1)
     return new[labels]
-
-
-def nearest_indices(source: ImageGrid, target: ImageGrid) -> tuple[Ints, Ints]:
-    """Rows and columns of `source` nearest to those of `target`."""
-    result = []
-    for axis in (0, 1):
-        position = target.origin[axis] + (
-            np.arange(target.shape[axis]) * target.pixel_size[axis]
-        )
-        index = np.rint((position - source.origin[axis]) / source.pixel_size[axis])
-        result.append(np.clip(index, 0, source.shape[axis] - 1).astype(np.intp))
-    return tuple(result)
 
 
 def noise_to_contrast(image: Array) -> float:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from hyperspy_t2t.array_types import Array, Ints
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.masks import MaskStack, merge_masks, without_duplicates
-from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.segmentation.sam_checkpoint import load_sam
 from hyperspy_t2t.segmentation.sam_prompts import Prompts, checked_prompts
 from hyperspy_t2t.segmentation.sam_view import SamView, grey_levels
@@ -136,7 +135,7 @@ def sam_regions(
         stack,
         smallest=smallest,
         gap=int(np.ceil(view.mask_step / 2)),
-        valid=valid[np.ix_(*nearest_indices(picture_grid, coarse))],
+        valid=valid[np.ix_(*picture_grid.nearest(coarse))],
     )
     return SamRegions(coarse, merged.labels, merged.confidence)
 

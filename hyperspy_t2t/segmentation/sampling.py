@@ -9,6 +9,7 @@ import numpy as np
 
 from hyperspy_t2t.array_types import Array, Bools, Ints
 from hyperspy_t2t.frequencies import hann_window
+from hyperspy_t2t.segmentation.frame import read_together
 
 _SMALLEST_TILE, _TILE, _WHOLE = 128, 512, 1024
 """Sides of tiles in pixels, and of the largest square image also taken whole."""
@@ -65,12 +66,12 @@ def _in_tiles(image: Any, tiles: list[tuple[slice, slice]]) -> list[Array]:
     """Frequencies of each tile, two tiles at a time."""
     frames = {shape: Frame.of(shape) for shape in {_shape_of(tile) for tile in tiles}}
 
-    def one(tile: tuple[slice, slice]) -> Array:
-        values = np.asarray(image[tile], np.float32)
-        return tile_frequencies(values, frames[_shape_of(tile)])
+    def one(values: Any) -> Array:
+        return tile_frequencies(np.asarray(values, np.float32), frames[values.shape])
 
+    parts = read_together(*(image[tile] for tile in tiles))
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(one, tiles))
+        return list(pool.map(one, parts))
 
 
 def _shape_of(tile: tuple[slice, slice]) -> tuple[int, int]:

@@ -19,7 +19,7 @@ import numpy as np
 from hyperspy_t2t.array_types import Array, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.nearest import nearest_label
-from hyperspy_t2t.segmentation.regions import nearest_indices, noise_to_contrast
+from hyperspy_t2t.segmentation.regions import noise_to_contrast
 from hyperspy_t2t.segmentation.sampling import sampled_frequencies
 from hyperspy_t2t.strain.demodulation import local_amplitude
 
@@ -86,7 +86,7 @@ def coarse_region(
     inside = _where(mask, image, np.nan)
     local = local_amplitude(inside, grid, [], sigma=sigma)
     mean = np.where(local.coverage > 1e-6, local.mean, np.nan)
-    rows, columns = nearest_indices(grid, local.grid)
+    rows, columns = grid.nearest(local.grid)
     return local.grid, mean, np.asarray(mask[rows][:, columns])
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from hyperspy_t2t.array_types import Array, Bools, Ints, Labels
+from hyperspy_t2t.image_rows import rows_in_order
 from hyperspy_t2t.segmentation.coherence import most_frequent
 from hyperspy_t2t.segmentation.grey import at_borders, grey_regions
 from hyperspy_t2t.segmentation.merging import Borders, borders, merged
@@ -99,10 +100,11 @@ def octave_powers(image: Any, tile: int) -> Array:
         with pixels that are not finite.
     """
     strip = tile * max(1, 512 // tile)
+    starts = range(0, image.shape[0] - tile + 1, strip)
+    spans = [slice(start, min(start + strip, image.shape[0])) for start in starts]
     return np.concatenate([
-        _details(np.ascontiguousarray(image[start : start + strip], np.float32),
-                 tile, _OCTAVES)
-        for start in range(0, image.shape[0] - tile + 1, strip)
+        _details(np.ascontiguousarray(rows, np.float32), tile, _OCTAVES)
+        for rows in rows_in_order(image, spans)
     ], axis=1)  # fmt: skip
 
 

@@ -155,25 +155,30 @@ class ModelComparison:
 
     @property
     def verdict(self) -> str:
-        """In two sentences."""
+        """In two sentences: where columns are, and what is left of the image."""
         if not np.isfinite(self.median_error):
             return "The model is not seen in the image: no column was found."
         medians = np.nan_to_num(self.regions["median_error"], nan=np.inf)
         worst = medians.max()
         misplaced = np.nan_to_num(self.regions["misplaced"], nan=1.0)
+        chi2, limit = self.regions["chi2"], 1 + _ABOVE_NOISE
+        at_noise = chi2 <= limit
         if worst <= _GOOD and misplaced.max() <= _MOST_MISPLACED:
-            word = "fits the image"
+            word = "fits the image" + (
+                "" if at_noise.all() else " in its positions, but not to the noise"
+            )
         elif medians.min() <= _GOOD:
             word = "fits the image in part"
         else:
             word = "does not fit the image"
         share = np.average(misplaced, weights=self.regions["columns"])
-        at_noise = self.regions["chi2"] <= 1 + _ABOVE_NOISE
         return (
             f"The model {word}: columns are {10 * self.median_error:.3f} Å off "
-            f"(median; {10 * worst:.3f} Å in the worst region), {100 * share:.1f} % of "
-            "them more than 0.5 Å. The residual is at the noise in "
-            f"{at_noise.sum()} of {len(at_noise)} regions."
+            f"(median; {10 * worst:.3f} Å in the worst region, up to {10 * _GOOD:g} Å "
+            f"counts as a fit), {100 * share:.1f} % of them more than {10 * FAR:g} Å "
+            f"(up to {100 * _MOST_MISPLACED:g} %). The residual is at the noise in "
+            f"{at_noise.sum()} of {len(at_noise)} regions: its mean square is up to "
+            f"{chi2.max():.2f}, of noise at most {limit:g} is expected."
         )
 
     def plot(self, *, axes: Any = None, stretch: float | None = None) -> Any:
@@ -184,8 +189,10 @@ class ModelComparison:
         axes
             Four Matplotlib axes; a new figure by default.
         stretch
-            Length of an arrow over that of the error; by default so that a usual one
-            is as long as a column is wide.
+            Length of an arrow over that of the error; by default so that the arrow of
+            the 95th percentile is a twentieth of the picture. None is longer than a
+            tenth: the label says how many are cut, and one arrow has its length beside
+            it.
         """
         from hyperspy_t2t.signals._model.comparison_plot import draw_comparison
 

@@ -15,15 +15,20 @@ from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._carried.companions import (
     ComputesCarried,
     PixelCompanions,
-    in_memory,
 )
 from hyperspy_t2t.signals._carried.progress import progressbar
 from hyperspy_t2t.signals._carried.schema import stored
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.derived import StrainPhysics
-from hyperspy_t2t.signals._strain.fields import COMPONENTS, by_blocks, field_of
-from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
+from hyperspy_t2t.signals._strain.fields import (
+    COMPONENTS,
+    by_blocks,
+    domains_of,
+    fields_of,
+    when_needed,
+)
 from hyperspy_t2t.signals._strain.stack import StrainStack
+from hyperspy_t2t.signals._strain.valid_places import valid_places
 from hyperspy_t2t.signals._strain_views.quality import StrainQuality
 from hyperspy_t2t.signals._strain_views.views import StrainViews
 
@@ -98,21 +103,26 @@ class StrainMap(
         """Standard errors by noise, ``<4 | x, y>`` in the order of the components.
 
         From the noise of the reference, measured by how far its fringes disagree, the
-        amplitude of the fringes at each place and their number. Blur, distortion of the
-        scan and the error of the reference's mean are not part of it.
+        amplitude of the fringes at each place and their number, and from rows that were
+        taken off their places at random, where these are seen above the noise:
+        ``row_jitter`` of ``metadata.Strain.domains.domain_0`` is how far (x, y) in nm.
+        Blur, other distortion of the scan and the error of the reference's mean are not
+        part of it.
         """
         from hyperspy_t2t.strain.maps import uncertainty_block
 
-        data = self._by_lattice(4, uncertainty_block)
+        data = self._by_lattice(4, uncertainty_block, std=True)
         return self._components(
             data, 4, title="uncertainty of strain", quantity="Standard error"
         )
 
-    def _by_lattice(self, depth: int, kernel: Any) -> Any:
+    def _by_lattice(self, depth: int, kernel: Any, *, std: bool = False) -> Any:
         """kernel(labels, grid, fields) of all pixels, of each frame of a stack."""
         if self._frames_shape():
             return self._by_frame_and_block(depth, kernel)
-        return by_blocks(self._source(), depth, kernel, list(self._fields().values()))
+        source = self._source()
+        fields = when_needed(source, fields_of, self._domains().values(), std=std)
+        return by_blocks(source, depth, kernel, fields)
 
     def _components(
         self, data: Any, size: int, *, title: str, quantity: str
@@ -136,24 +146,9 @@ class StrainMap(
 
     def _valid(self) -> Any:
         """1 where the strain is that of one lattice alone, else 0 or NaN."""
-        from hyperspy_t2t.strain.validity import unmixed, validity_block
-
         if self._frames_shape():
             return self._of_frames(lambda strain: strain._valid())
-        source = self._source()
-        places = [
-            unmixed(
-                coarse_labels(source, field.amplitude.grid),
-                field.amplitude.grid,
-                field.members,
-                reach=2 * float(domain["resolution"]),
-            )
-            for field, domain in zip(
-                self._fields().values(), self._domains().values(), strict=True
-            )
-        ]
-        fields = list(self._fields().values())
-        return by_blocks(source, 1, validity_block, fields, places)[0]
+        return valid_places(self, self._source())
 
     @property
     def reference_region(self) -> int:
@@ -178,11 +173,9 @@ class StrainMap(
         }
 
     def _domains(self) -> dict[str, dict]:
+        """Stored lattices, whose large maps may be dask: read where they are needed."""
         self._check_single()
-        return in_memory(stored(self, "Strain.domains"))
-
-    def _fields(self) -> dict[str, Any]:
-        return {name: field_of(domain) for name, domain in self._domains().items()}
+        return domains_of(stored(self, "Strain.domains"))
 
     def _source(self) -> Source:
         self._check_single()

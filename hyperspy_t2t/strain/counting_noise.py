@@ -17,6 +17,7 @@ import numpy as np
 from hyperspy_t2t.array_types import Array, Bools, ComplexArray
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.fringes import Fringes
+from hyperspy_t2t.strain.row_noise import RowNoise
 
 FEWEST = 4
 """Number of g from which on noise can be told from their disagreement."""
@@ -43,12 +44,15 @@ class FringeNoise:
         Mean grey level of the reference.
     products
         C in grey levels, shape (n, n).
+    rows
+        What rows off their places add to that, None where they don't.
     """
 
     density: float
     gain: float
     level: float
     products: Array
+    rows: RowNoise | None = None
 
     @classmethod
     def white(cls, density: float, count: int) -> "FringeNoise":
@@ -120,7 +124,9 @@ def _components(
     )
     frequencies = frequencies[some] * sign[some, None]
     used = tuple(_extent(np.any(window, axis=axis)) for axis in (1, 0))
-    weighted = image[used] * (window[used] / window.sum())
+    weight = window[used] / window.sum()
+    # No window is so smooth that a large mean would not leak to other frequencies.
+    weighted = (image[used] - (image[used] * weight).sum()) * weight
     y, x = (
         grid.origin[axis]
         + grid.pixel_size[axis] * np.arange(grid.shape[axis])[used[axis]]
@@ -148,8 +154,20 @@ def _usual(excess: Array, weight: Array) -> Bools:
     return inside & (excess <= 5 * np.median(excess[inside]))
 
 
+def _less(covariance: Array, part: Array) -> Array:
+    """A covariance less a part of it, positive."""
+    values, vectors = np.linalg.eigh(covariance - part)
+    least = _SMALLEST * covariance.trace() / len(covariance)
+    return (vectors * np.maximum(values, least)) @ vectors.T
+
+
 def fringe_noise(
-    fringes: Fringes, lattice: Array, products: Array, weight: Array
+    fringes: Fringes,
+    lattice: Array,
+    products: Array,
+    weight: Array,
+    *,
+    rows: RowNoise | None = None,
 ) -> FringeNoise:
     """Density and gain of the noise, from how much fringes disagree in the reference.
 
@@ -168,12 +186,15 @@ def fringe_noise(
         C of :func:`fringe_products`, shape (n, n).
     weight
         Of each place in the reference, sum 1, shape (ny, nx).
+    rows
+        Noise by rows off their places, if there is any. It is in the slopes along y;
+        then the density is that of the slopes along x, less the little they have of it.
     """
     if len(lattice) < FEWEST:
         raise ValueError(
             f"Expected {FEWEST} or more g to tell noise by, got {len(lattice)}."
         )
-    _, slope = fringes.relative_to(lattice)
+    slope = fringes.slopes_from(lattice)
     # A slope varies by (1 + σ²|s|²) D/(16π σ⁴ |z|²), s its mean within the mask.
     sigma = fringes.resolution
     offset = 2 * np.pi * np.linalg.norm(lattice - fringes.g_vectors, axis=1)
@@ -182,11 +203,15 @@ def fringe_noise(
     mean = steady * (fringes.amplitude * weight).sum(axis=(1, 2))
     basis, _ = np.linalg.qr(mean[:, None] * lattice, mode="complete")
     free = basis[:, 2:]
-    left = np.einsum("km,kjyx->mjyx", free, scaled)
+    left = np.einsum("km,kjyx->mjyx", free, scaled if rows is None else scaled[:, :1])
     usual = _usual((left**2).sum(axis=(0, 1)), weight)
     level = float((fringes.mean * weight).sum())
     weight = usual / usual.sum()  # every place tells as much
-    seen = np.einsum("kjyx,ljyx,yx->kl", left, left, weight, optimize=True) / 2
+    seen = np.einsum("kjyx,ljyx,yx->kl", left, left, weight, optimize=True)
+    seen /= left.shape[1]
+    if rows is not None:
+        by_rows = mean[:, None] * rows.errors(lattice, sigma).of_slopes[0] * mean
+        seen = _less(seen, free.T @ by_rows @ free)
     largest = -_LARGEST / min(np.linalg.eigvalsh(products).min(), -1e-300)
     gains = np.linspace(0, largest, _STEPS)
     expected = np.eye(len(seen)) + gains[:, None, None] * (free.T @ products @ free)
@@ -199,4 +224,5 @@ def fringe_noise(
         gain=float(gains[best]),
         level=level,
         products=products,
+        rows=rows,
     )

@@ -6,7 +6,6 @@ import numpy as np
 
 from hyperspy_t2t.array_types import Array, Bools
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.fringes import local_fringes
 
@@ -38,7 +37,7 @@ def unevenness(
         Of one component; infinite for a region without fringes.
     """
     fringes = local_fringes(image, grid, pair, resolution=resolution)
-    inside = core(region[np.ix_(*nearest_indices(grid, fringes.grid))])
+    inside = core(region[np.ix_(*grid.nearest(fringes.grid))])
     if not (inside & (fringes.amplitude.min(axis=0) > 0)).any():
         return float("inf")
     weight = fringes.reference_weight(inside)

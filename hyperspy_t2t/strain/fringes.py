@@ -1,6 +1,6 @@
 # This file is part of hyperspy_t2t, released under the GNU General Public
 # License v3.0 or later; see LICENSE.
-"""The fringes of several g in one image: complex fields, slopes, where they count."""
+"""The fringes of several g in one image: phases, slopes, where they count."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,10 +9,10 @@ from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from hyperspy_t2t.array_types import Array, ComplexArray, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
+from hyperspy_t2t.image_rows import rows_in_order
 from hyperspy_t2t.strain.border import (
     away_from_border,
     centres_of_weight,
@@ -25,6 +25,7 @@ from hyperspy_t2t.strain.demodulation import (
 )
 from hyperspy_t2t.strain.limits import check_g_vectors
 from hyperspy_t2t.strain.sidebands import REACH
+from hyperspy_t2t.strain.unwrapping import wrapped
 
 _STEADY = 0.02
 """Difference of slopes times σ in radians that is never called a leap, over eight."""
@@ -46,8 +47,8 @@ class Fringes:
         Where they were measured, in 1/nm, shape (n, 2).
     resolution
         Standard deviation of the average in nm.
-    component
-        z, complex, shape (n, ny, nx), with the phase of its place.
+    phase
+        arg z at the place in rad, up to multiples of 2π, shape (n, ny, nx).
     slope
         ∇ arg z in rad/nm, shape (n, 2, ny, nx).
     amplitude
@@ -61,7 +62,7 @@ class Fringes:
     grid: ImageGrid
     g_vectors: Array
     resolution: float
-    component: ComplexArray
+    phase: Array
     slope: Array
     amplitude: Array
     mean: Array
@@ -72,7 +73,7 @@ class Fringes:
         return replace(
             self,
             g_vectors=self.g_vectors[chosen],
-            component=self.component[chosen],
+            phase=self.phase[chosen],
             slope=self.slope[chosen],
             amplitude=self.amplitude[chosen],
         )
@@ -81,34 +82,22 @@ class Fringes:
         """Those of the first g only."""
         return self.at(slice(count))
 
-    def relative_to(self, lattice: Array) -> tuple[ComplexArray, Array]:
-        """z and its slope without the fringes of an undeformed lattice.
+    def phase_from(self, g: Array, k: int) -> Array:
+        """Phase of the fringe k without that of an undeformed lattice, (ny, nx).
 
-        Parameters
-        ----------
-        lattice
-            Its g in 1/nm, shape (m, 2), near the first m that were measured.
+        arg z + 2π (g − g₀)·r in rad, −π to π, with g₀ in 1/nm: −2π g₀·u is left.
+        """
+        return wrapped(self.phase[k] - self.turn_to(g, k))
 
-        Returns
-        -------
-        ndarray, ndarray
-            z exp(−2πi (g₀ − g)·r), shape (m, ny, nx), and ∇ arg z − 2π (g₀ − g),
-            shape (m, 2, ny, nx): what remains is −2π g₀·u, and its slope.
+    def slopes_from(self, lattice: Array) -> Array:
+        """Slopes of the first m fringes without those of an undeformed lattice.
+
+        ∇ arg z − 2π (g₀ − g) in rad/nm, shape (m, 2, ny, nx), of its g₀ in 1/nm, shape
+        (m, 2).
         """
         count = len(lattice)
         change = 2 * np.pi * (lattice - self.g_vectors[:count])
-        y, x = (
-            self.grid.origin[axis]
-            + self.grid.pixel_size[axis] * np.arange(self.grid.shape[axis])
-            for axis in (0, 1)
-        )
-        ramp = (
-            np.exp(-1j * change[:, 1, None] * y)[:, :, None]
-            * (np.exp(-1j * change[:, 0, None] * x)[:, None, :])
-        )
-        return self.component[:count] * ramp, (
-            self.slope[:count] - change[:, :, None, None]
-        )
+        return self.slope[:count] - change[:, :, None, None]
 
     def turn_to(self, g: Array, k: int) -> Array:
         """2π (g₀ − g)·r of the fringe k, with g₀ of a lattice, shape (ny, nx)."""
@@ -240,12 +229,12 @@ class FringeImage:
         grid, count = self.coarse, len(self.g_vectors)
         result = Fringes(
             grid, self.g_vectors, self.resolution,
-            np.empty((count, *grid.shape), complex),
-            np.empty((count, 2, *grid.shape)), np.empty((count, *grid.shape)),
+            np.empty((count, *grid.shape)), np.empty((count, 2, *grid.shape)),
+            np.empty((count, *grid.shape)),
             np.empty(grid.shape), np.empty(grid.shape, bool),
         )  # fmt: skip
         for rows, band in zip(bands, found, strict=True):
-            for name in ("component", "slope", "amplitude", "mean", "seen"):
+            for name in ("phase", "slope", "amplitude", "mean", "seen"):
                 getattr(result, name)[..., rows, :] = getattr(band, name)
         return result
 
@@ -260,23 +249,23 @@ class FringeImage:
         border = centres_of_weight(self.grid, self.coarse, self.resolution)
         along_y, along_x = (a[:, p] for a, p in zip(border, part, strict=True))
         shape = len(self.g_vectors), *local.mean.shape
-        component, slope = np.empty(shape, complex), np.empty((shape[0], 2, *shape[1:]))
-        amplitude = np.empty(shape)
+        phase, amplitude = np.empty(shape), np.empty(shape)
+        slope = np.empty((shape[0], 2, *shape[1:]))
         for k, values in enumerate(local.components):
-            at_places(values, along_y, along_x, component[k], slope[k], amplitude[k])
+            at_places(values, along_y, along_x, phase[k], slope[k], amplitude[k])
         fullest = largest_coverage(self.grid, self.resolution)
         return Fringes(
-            self.coarse.window(*part), self.g_vectors, self.resolution, component,
+            self.coarse.window(*part), self.g_vectors, self.resolution, phase,
             slope, amplitude, local.mean, away_from_border(local.coverage, fullest),
         )  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def at_places(
-    values: ComplexArray, along_y: Array, along_x: Array, component: ComplexArray,
-    slope: Array, amplitude: Array,
+    values: ComplexArray, along_y: Array, along_x: Array, phase: Array, slope: Array,
+    amplitude: Array,
 ) -> None:  # fmt: skip
-    """z, ∇ arg z = Im(z* ∇z)/|z|² and |z| at the places of a coarse grid, in rad/nm.
+    """arg z, ∇ arg z = Im(z* ∇z)/|z|² in rad/nm and |z| at places of a coarse grid.
 
     From z, ∂z/∂x and ∂z/∂y, shape (3, ny, nx), at the centres of weight; these are
     shifted from the places and move less fast, (shift, rate) along each axis.
@@ -290,34 +279,7 @@ def at_places(
             turn = x * along_x[0, j] + y * along_y[0, i]
             slope[0, i, j], slope[1, i, j] = x, y
             amplitude[i, j] = np.sqrt(z.real**2 + z.imag**2)
-            # Only at the border of the image is it not the same place.
-            far = abs(turn) > 1e-14
-            component[i, j] = z * np.exp(-1j * turn) if far else z
-
-
-def rows_in_order(image: Any, spans: Sequence[slice]) -> Iterator[npt.NDArray]:
-    """Rows of an image, numpy or dask, for each of some spans in ascending order.
-
-    Each line of chunks is computed once and kept while the next spans need it.
-    """
-    if isinstance(image, np.ndarray):
-        yield from (image[span] for span in spans)
-        return
-    edges = np.cumsum([0, *image.chunks[0]])
-    lines: dict[int, npt.NDArray] = {}
-    for span in spans:
-        needed = range(
-            int(np.searchsorted(edges, span.start, "right")) - 1,
-            int(np.searchsorted(edges, span.stop, "left")),
-        )
-        lines = {line: lines[line] for line in needed if line in lines}
-        for line in needed:
-            if line not in lines:
-                lines[line] = np.asarray(image[edges[line] : edges[line + 1]])
-        held = list(lines.values())
-        first = edges[needed[0]]
-        rows = held[0] if len(held) == 1 else np.concatenate(held)
-        yield rows[span.start - first : span.stop - first]
+            phase[i, j] = np.arctan2(z.imag, z.real) - turn
 
 
 def local_fringes(

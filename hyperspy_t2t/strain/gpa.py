@@ -30,7 +30,7 @@ from hyperspy_t2t.strain.least_squares import (
     slope_weight,
 )
 from hyperspy_t2t.strain.uncertainty import component_std, in_full
-from hyperspy_t2t.strain.unwrapping import unwrapped
+from hyperspy_t2t.strain.unwrapping import unwrapped, wrapped
 
 # Fringes of some lines of the coarse grid after another.
 Bands = Callable[[Sequence[slice]], Iterator[Fringes]]
@@ -321,15 +321,14 @@ def _with_others(
 
 def _of_pair(fringes: Fringes, lattice: Array, origin: Array, known: Mask) -> Array:
     """u of two g, unwrapped where the lattice is known, shape (2, ny, nx)."""
-    component, slope = fringes.first(2).relative_to(lattice[:2])
-    weight = (fringes.amplitude[:2] ** 2).min(axis=0)
-    phase = np.empty(slope[:, 0].shape)
-    for k, turn in enumerate(np.exp(-1j * origin)):
-        wrapped = np.angle(component[k] * turn)
-        phase[k] = unwrapped(wrapped, slope[k], weight, known, fringes.grid)
-    del component
-    if not known.all():
-        phase = linear_continuation(phase, slope, fringes.grid, known)
+    grid = fringes.grid
+    weight = np.minimum(*fringes.amplitude[:2]) ** 2
+    phase = np.empty((2, *grid.shape))
+    for k, g in enumerate(lattice[:2]):
+        slope = fringes.at(slice(k, k + 1)).slopes_from(g[None])
+        relative = wrapped(fringes.phase_from(g, k) - origin[k])
+        relative = unwrapped(relative, slope[0], weight, known, grid)
+        phase[k] = linear_continuation(relative[None], slope, grid, known)[0]
     inverse = np.linalg.inv(lattice[:2]) / (-2 * np.pi)
     return np.stack([row[0] * phase[0] + row[1] * phase[1] for row in inverse])
 
@@ -345,7 +344,8 @@ def _origin(
     for part, u, weight in zip(sample, displacements, weights, strict=True):
         for k, g in enumerate(lattice):
             turn = 2 * np.pi * (g[0] * u[0] + g[1] * u[1]) - part.turn_to(g, k)
-            total[k] += (part.component[k] * weight * np.exp(1j * turn)).sum()
+            turn += part.phase[k]
+            total[k] += (part.amplitude[k] * weight * np.exp(1j * turn)).sum()
     return np.angle(total)
 
 

@@ -4,6 +4,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -28,14 +29,14 @@ class SplineField:
     grid
         Where the samples are.
     samples
-        Shape (n, ny, nx).
+        Numpy or dask, shape (n, ny, nx); of dask what is needed is read.
     """
 
     grid: ImageGrid
-    samples: Array
+    samples: Any
 
     @classmethod
-    def through(cls, grid: ImageGrid, samples: Array) -> "SplineField":
+    def through(cls, grid: ImageGrid, samples: Any) -> "SplineField":
         """Splines through `samples`, shape (n, ny, nx).
 
         At the border they go straight on: a field of constant slope is met exactly.
@@ -45,7 +46,8 @@ class SplineField:
     @cached_property
     def coefficients(self) -> Array:
         """B-spline coefficients, one more on each side, shape (n, ny + 2, nx + 2)."""
-        return natural_coefficients(np.ascontiguousarray(self.samples, float))
+        samples = np.asarray(self.samples, float)
+        return natural_coefficients(np.ascontiguousarray(samples))
 
     def near(self, grid: ImageGrid) -> "SplineField":
         """Splines through those samples alone that the pixels of a grid depend on.
@@ -63,7 +65,8 @@ class SplineField:
             start = int(np.clip(np.floor(first) - _MEMORY, 0, size - 2))
             stop = int(np.clip(np.ceil(last) + _MEMORY + 1, start + 2, size))
             window.append(slice(start, stop))
-        return SplineField(self.grid.window(*window), self.samples[:, *window])
+        samples = np.asarray(self.samples[:, *window])
+        return SplineField(self.grid.window(*window), samples)
 
     def on_grid(self, grid: ImageGrid) -> Array:
         """Values on the pixels of a finer grid, shape (n, *grid.shape)."""

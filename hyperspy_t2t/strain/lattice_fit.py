@@ -14,6 +14,7 @@ from hyperspy_t2t.strain.counting_noise import FringeNoise
 from hyperspy_t2t.strain.fringes import Fringes
 from hyperspy_t2t.strain.least_squares import agreeing, inverse_noise
 from hyperspy_t2t.strain.place_solver import displacement_correction, fitted_gradient
+from hyperspy_t2t.strain.row_noise import RowErrors
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,17 @@ class Lattice:
     def change_from(self, fringes: Fringes) -> Array:
         """2π times its g less those that were measured in rad/nm, shape (n, 2)."""
         return 2 * np.pi * (self.g_vectors - fringes.g_vectors)
+
+    def row_errors(self, sigma: float) -> RowErrors | None:
+        """By rows off their places, None where they aren't."""
+        if self.noise is None or self.noise.rows is None:
+            return None
+        found = self.noise.rows.errors(self.g_vectors, sigma)
+        beyond = found.beyond_displacement
+        # What was given counts, known or not.
+        return found._replace(
+            beyond_displacement=np.where(np.isfinite(beyond), beyond, 0.0)
+        )
 
     @property
     def correlation(self) -> Array | None:
@@ -67,22 +79,22 @@ def fitted(
     lattice
         To which u refers.
     displacement
-        u of the first two g in nm, shape (2, ny, nx).
+        u of the first two g in nm, shape (2, ny, nx); what others add is put into it.
     typical
         |z| of the first two in the reference, shape (2,).
     """
     shape = displacement.shape[1:]
     gradient, amplitude = np.empty((2, 2, *shape)), np.empty(shape)
-    displacement = displacement.copy()
     spread: Any = None
     for rows, part in parts:
         if spread is None:  # Single precision where there is much of it.
             single = len(part.mean) < shape[0]
             spread = np.empty((10, *shape), np.float32 if single else float)
+            of_rows = lattice.row_errors(part.resolution)
         weight, first = agreeing_weight(part, lattice)
         gradient[:, :, rows], spread[:, rows] = fitted_gradient(
             lattice.g_vectors, lattice.change_from(part), weight, part.slope, first,
-            part.resolution, lattice.correlation,
+            part.resolution, lattice.correlation, of_rows,
         )  # fmt: skip
         if len(weight) > 2:
             displacement[:, rows] += displacement_correction(
@@ -113,7 +125,7 @@ def local_gradient(
     weight, first = agreeing_weight(fringes, lattice)
     gradient, spread = fitted_gradient(
         g_vectors, lattice.change_from(fringes), weight, fringes.slope, first,
-        fringes.resolution, lattice.correlation,
+        fringes.resolution, lattice.correlation, lattice.row_errors(fringes.resolution),
     )  # fmt: skip
     amplitude = (fringes.amplitude[:2] / typical[:, None, None]).min(axis=0)
     continue_from(fringes.seen, gradient, amplitude, spread)
@@ -153,7 +165,7 @@ def phase_weight(
 
 def _further_phases(part: Fringes, lattice: Lattice) -> Array:
     """Phases of all but the first two relative to the lattice, (n − 2, ny, nx)."""
-    phase = np.angle(part.component[2:])
+    phase = part.phase[2:].copy()
     for k, origin in enumerate(lattice.origin[2:], start=2):
         phase[k - 2] -= part.turn_to(lattice.g_vectors[k], k) + origin
     return phase

@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -59,14 +60,16 @@ class LatticeField:
         cls,
         grid: ImageGrid,
         members: Sequence[int],
-        displacement: Array,
-        gradient: Array,
-        amplitude: Array,
+        displacement: Any,
+        gradient: Any,
+        amplitude: Any,
         *,
         faintest: float = FAINTEST,
         std: Array | None = None,
     ) -> "LatticeField":
         """From samples (2, ny, nx), (2, 2, ny, nx) and (ny, nx) on a coarse grid.
+
+        They are numpy or dask; of dask they are read where they are needed.
 
         Unknown (NaN) places of `std`, shape (4, ny, nx), take the nearest known value.
         """
@@ -84,7 +87,8 @@ class LatticeField:
         if angle == 0:
             return self
         grid, samples = self.gradient.grid, self.gradient.samples
-        turned = in_turned_axes(samples.reshape(2, 2, *grid.shape), angle)
+        samples = np.asarray(samples).reshape(2, 2, *grid.shape)
+        turned = in_turned_axes(samples, angle)
         spline = SplineField.through(grid, turned.reshape(4, *grid.shape))
         return replace(self, gradient=spline)
 

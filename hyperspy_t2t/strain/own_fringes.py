@@ -21,10 +21,14 @@ _LEAK = 0.1
 """Largest amplitude, relative to its own, that a spot of another crystal may add."""
 _CLEAR = 5.0
 """Amplitude over noise from which a border is seen."""
+_WIDENED = 3
+"""How often the Gaussian is widened at most."""
 _CONTROLS = 8
 """Frequencies at which the noise is measured."""
 _APART = 0.5
 """Their distance from all spots in 1/σ: a spot is then down to 0.7 %."""
+_RINGS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
+"""Their length over that of the spots."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,16 @@ def own_fringes(
         All spots (n, 2) in 1/nm, Friedel partners included, and their amplitudes.
     """
     sigma = max(_sigma(g, amplitude, rows) for rows in own)
+    limit = 0.25 * float(np.max(np.multiply(grid.shape, grid.pixel_size)))
     found, noise = _measured(image, grid, own, g, sigma)
-    weakest = np.sqrt(max(found.power.max(axis=(1, 2)).min(), 0.0))
-    # The noise falls as 1/σ, the amplitude stays.
-    wider = sigma * _CLEAR * np.sqrt(noise) / max(weakest, 1e-30)
-    if sigma < wider < np.inf:
-        limit = 0.25 * float(np.max(np.multiply(grid.shape, grid.pixel_size)))
-        found, _ = _measured(image, grid, own, g, min(wider, max(limit, sigma)))
+    for _ in range(_WIDENED):
+        # What noise adds to the strongest place is less through a wider Gaussian.
+        weakest = np.sqrt(max(found.power.max(axis=(1, 2)).min(), 0.0))
+        # The noise falls as 1/σ, the amplitude stays.
+        wider = min(found.sigma * _CLEAR * np.sqrt(noise) / max(weakest, 1e-30), limit)
+        if wider <= 1.1 * found.sigma:
+            break
+        found, noise = _measured(image, grid, own, g, wider)
     return found
 
 
@@ -125,12 +132,22 @@ def _measured(
 
 
 def _controls(g: Array, sigma: float, grid: ImageGrid) -> Array:
-    """Frequencies as long as the spots, and away from all of them."""
+    """Frequencies away from all spots: as long as these if there are some, else longer.
+
+    Through a narrow Gaussian spots are wide, and fill the ring on which they lie.
+    Where the pixels leave no room, those furthest away: they see too much rather than
+    no noise.
+    """
     length = np.median(np.linalg.norm(g, axis=1))
     angle = np.pi * np.arange(64) / 64
-    places = length * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    places = length * np.concatenate([step * ring for step in _RINGS])
+    below = np.abs(places) < 0.5 / np.array(grid.pixel_size[::-1])
+    places = places[below.all(axis=1)]
     away = np.linalg.norm(places[:, None] - g[None], axis=-1).min(axis=1)
-    below = (np.abs(places) < 0.5 / np.array(grid.pixel_size[::-1])).all(axis=1)
-    order = np.argsort(-away, kind="stable")
-    fitting = order[(away[order] > _APART / sigma) & below[order]]
-    return places[fitting[:_CONTROLS]]
+    clear = away > _APART / sigma
+    if not clear.any():
+        return places[np.argsort(-away, kind="stable")[:_CONTROLS]]
+    nearest = np.rint(np.linalg.norm(places, axis=1) / length * 4)
+    order = np.lexsort((-away, nearest, ~clear))
+    return places[order[: min(_CONTROLS, clear.sum())]]

@@ -10,6 +10,10 @@ import numba
 import numpy as np
 
 from hyperspy_t2t.array_types import Array
+from hyperspy_t2t.strain.row_noise import RowErrors
+
+_OF_X, _OF_Y = (0, 2, 7), (4, 6, 9)
+"""Terms of the covariance of β between slopes along x, and between those along y."""
 
 
 def least_squares_solver(
@@ -48,6 +52,7 @@ def fitted_gradient(
     gradient: Array,
     sigma: float,
     correlation: Array | None = None,
+    rows: RowErrors | None = None,
 ) -> tuple[Array, Array]:
     """β = −(Σ w g gᵀ)⁻¹ Σ w g sᵀ / 2π at every place, and its covariance by noise.
 
@@ -69,6 +74,9 @@ def fitted_gradient(
     correlation
         Of the noise of the phases, shape (n, n), by default none: with R the weights
         become √w_k (R⁻¹)_kl √w_l.
+    rows
+        What rows off their places add: to the covariance, and to the variance 1/w of a
+        phase as far as it isn't that of a displacement of all fringes.
 
     Returns
     -------
@@ -86,6 +94,7 @@ def fitted_gradient(
         gradient.reshape(4, -1),
         float(sigma),
         _correlation(correlation, count),
+        *(RowErrors(np.zeros((2, 0, 0)), np.zeros(count)) if rows is None else rows),
         result.reshape(4, -1),
         covariance.reshape(10, -1),
     )
@@ -151,11 +160,22 @@ def _solvers(lattice, weight, correlation, result):  # pragma: no cover - compil
 
 @_compiled
 def _gradients(
-    lattice, change, weight, slope, first, sigma, correlation, gradient, covariance
+    lattice,
+    change,
+    weight,
+    slope,
+    first,
+    sigma,
+    correlation,
+    of_rows,
+    beyond,
+    gradient,
+    covariance,
 ):  # pragma: no cover - compiled
     count, places = weight.shape
     root, solver = np.zeros(count), np.zeros((2, count))
     expected, beta = np.zeros((2, count)), np.zeros(4)
+    by_rows = np.zeros((2, 3))
     memory = _memory(count)
     for place in range(places):
         for n in range(4):
@@ -164,7 +184,8 @@ def _gradients(
             _expect(lattice, change, beta, expected)
             for k in range(count):
                 spread = 1 + sigma**2 * (expected[0, k] ** 2 + expected[1, k] ** 2)
-                root[k] = np.sqrt(weight[k, place] / spread)
+                one = weight[k, place]
+                root[k] = np.sqrt(one / (1 + one * beyond[k]) / spread)
             _solved(lattice, root, correlation, memory, solver)
             for i in range(2):
                 for j in range(2):
@@ -177,14 +198,27 @@ def _gradients(
         _expect(lattice, change, beta, expected)
         for k in range(count):
             spread = 1 + sigma**2 * (expected[0, k] ** 2 + expected[1, k] ** 2)
-            root[k] = np.sqrt(weight[k, place] / spread)
+            one = weight[k, place]
+            root[k] = np.sqrt(one / (1 + one * beyond[k]) / spread)
         _solved(lattice, root, correlation, memory, solver)
+        by_rows[:] = 0.0
+        for k in range(of_rows.shape[1]):
+            for other in range(count):
+                for j in range(2):
+                    related = of_rows[j, k, other] / (4 * np.pi**2)
+                    by_rows[j, 0] += solver[0, k] * related * solver[0, other]
+                    by_rows[j, 1] += solver[0, k] * related * solver[1, other]
+                    by_rows[j, 2] += solver[1, k] * related * solver[1, other]
         for k in range(count):
             one = weight[k, place]
             scale = 1 / (2 * np.pi * np.sqrt(one)) if one > 0 else 0.0
             solver[0, k] *= scale
             solver[1, k] *= scale
         _propagate(solver, correlation, expected, sigma, memory, covariance, place)
+        # Of β[0, j] and β[1, j].
+        for term in range(3):
+            covariance[_OF_X[term], place] += by_rows[0, term]
+            covariance[_OF_Y[term], place] += by_rows[1, term]
 
 
 @_compiled

@@ -11,7 +11,6 @@ from hyperspy_t2t.array_types import Array, Bools, Ints, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.peaks.manual import noise_densities
 from hyperspy_t2t.peaks.window import region_window
-from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.strain.column_width import column_width
 from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.counting_noise import (
@@ -22,6 +21,7 @@ from hyperspy_t2t.strain.counting_noise import (
 )
 from hyperspy_t2t.strain.fringes import Fringes, local_fringes
 from hyperspy_t2t.strain.gpa import mean_lattice
+from hyperspy_t2t.strain.row_noise import RowNoise
 from hyperspy_t2t.strain.useful_g import MOST, different, most_useful
 
 DEPTH = 7.0
@@ -57,6 +57,7 @@ def probe(
     *,
     resolution: float,
     strength: Array | None = None,
+    rows: RowNoise | None = None,
     device: Any = "cpu",
 ) -> Probed:
     """Which nodes of a lattice are of use beside given g, and the noise of all.
@@ -79,6 +80,8 @@ def probe(
     strength
         Structure factors of the given g and of the nodes relative to the strongest
         possible, shape (n + m,): those above 0.3 tell how wide columns are.
+    rows
+        Noise by rows off their places, if there is any.
     device
         "cpu", or a device of PyTorch.
     """
@@ -90,7 +93,7 @@ def probe(
     fringes = local_fringes(
         image, grid, candidates, resolution=resolution, device=device
     )
-    places = core(reference[np.ix_(*nearest_indices(grid, fringes.grid))], depth=DEPTH)
+    places = core(reference[np.ix_(*grid.nearest(fringes.grid))], depth=DEPTH)
     weight = fringes.reference_weight(places)
     window = region_window(reference, pixel_size=grid.pixel_size)
     counted = np.where(np.isfinite(image), image, 0.0)
@@ -102,11 +105,19 @@ def probe(
     told = fringes.at(telling)
     if len(told.g_vectors) < FEWEST:
         density = noise_densities(image, reference, grid.pixel_size, g_vectors).max()
-        return Probed(g_vectors, FringeNoise.white(density, count), 0.0)
-    noise = fringe_noise(told, mean_lattice(told, places), products(told), weight)
+        white = replace(FringeNoise.white(density, count), rows=rows)
+        return Probed(g_vectors, white, 0.0)
+    noise = fringe_noise(
+        told, mean_lattice(told, places), products(told), weight, rows=rows
+    )
     allowed = np.concatenate([np.zeros(count, bool), usable[new]])
     most = max(0, MOST - count)
-    added = most_useful(fringes, weight, noise.density, allowed, most=most)
+    streaks = np.zeros(len(candidates))
+    if rows is not None:  # A phase varies by half of the power of its noise.
+        streaks = 2 * rows.errors(candidates, resolution).beyond_displacement
+    added = most_useful(
+        fringes, weight, noise.density, allowed, streaks=streaks, most=most
+    )
     chosen = np.concatenate([np.arange(count), added])
     taken, width = fringes.at(chosen), 0.0
     if strength is not None:

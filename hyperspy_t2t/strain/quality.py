@@ -361,6 +361,9 @@ def _of_jitter(known: Mapping[str, float], axis: str) -> tuple[int, str]:
         f"from row to row, {known[f'jitter_significance_{axis}']:.0f} standard errors"
     )
     if not known["corrected"]:
+        quoted = 1e3 * known.get(f"jitter_quoted_{axis}", 0.0)
+        if quoted > 0:
+            text += f"; the quoted errors allow for {quoted:.2g} pm"
         return int(pixels > 0.1), f"{text}: gpa(correct_scan=True) corrects it."
     left = known[f"jitter_left_{axis}"]
     return (

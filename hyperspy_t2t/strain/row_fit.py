@@ -39,6 +39,8 @@ class RowSteps(NamedTuple):
     covariance: Array
     """Of `whole` by noise in nm², NaN where a row has too little of a lattice,
     shape (ny, 2, 2)."""
+    pattern: ComplexArray
+    """Waves of the nodes in other rows and in those of the reference, shape (2, n)."""
 
 
 def row_steps(
@@ -90,7 +92,7 @@ def row_steps(
             steps += np.clip(change, -limit, limit)
         if number < _PASSES - 1:
             pattern += _left_in_cell(pixels, tables, steps, nodes.order)
-    return _with_errors(steps, row_moments(pixels, tables, steps))
+    return _with_errors(steps, row_moments(pixels, tables, steps), pattern)
 
 
 def _tables(pattern: ComplexArray, nodes: CellNodes) -> Array:
@@ -151,7 +153,7 @@ def _newton(moments: Array) -> tuple[Array, Array, Array]:
     return change, inverse, left_over / np.maximum(count - 3, 1)
 
 
-def _with_errors(steps: Array, moments: Array) -> RowSteps:
+def _with_errors(steps: Array, moments: Array, pattern: ComplexArray) -> RowSteps:
     """Offsets with those of the halves and the covariance of noise."""
     whole = moments.sum(axis=1)
     _, inverse, variance = _newton(whole)
@@ -163,4 +165,5 @@ def _with_errors(steps: Array, moments: Array) -> RowSteps:
         steps,
         np.stack(halves, axis=1),
         np.where(seen[:, None, None], noise, np.nan),
+        pattern,
     )

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from hyperspy_t2t.array_types import Array, Mask
+from hyperspy_t2t.array_types import Array, ComplexArray, Mask
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.strain.demodulation import local_amplitude
 from hyperspy_t2t.strain.interpolation import SplineField
@@ -61,6 +61,8 @@ class RowOffsets:
         not significant, shape (ny, 2).
     reflections
         The g in 1/nm that were used, shape (n, 2).
+    pattern
+        Their waves in the reference, in grey levels, shape (n,).
     """
 
     offset: Array
@@ -73,6 +75,7 @@ class RowOffsets:
     noise: Array
     drift: Array
     reflections: Array
+    pattern: ComplexArray
 
     @property
     def significant(self) -> bool:
@@ -181,6 +184,7 @@ def row_offsets(
     apart = steps.halves - steps.whole[:, None]
     segments = _segments(by_reference, depth / grid.pixel_size[0])
     found = _separated(raw, apart, steps.covariance, segments, nodes.g)
+    found = replace(found, pattern=steps.pattern[1])
     return _without_strain(found, _within_rows(u, grid, reference))
 
 
@@ -214,6 +218,7 @@ def _nothing(by_reference: Mask, g_vectors: Array) -> RowOffsets:
     return RowOffsets(
         zero, unknown, np.zeros(rows, bool), by_reference, np.zeros(2), np.zeros(2),
         np.full(2, np.nan), np.full(2, np.nan), zero, g_vectors,
+        np.zeros(len(g_vectors), complex),
     )  # fmt: skip
 
 
@@ -306,7 +311,7 @@ def _separated(
     return RowOffsets(
         offset, std, measured, by_reference & measured,
         np.sqrt(np.maximum(power, 0)), power / error, np.sqrt(_SURE * error), typical,
-        drift, nodes,
+        drift, nodes, np.zeros(len(nodes), complex),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ by 2π, and then all circuits close.
 
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from hyperspy_t2t.array_types import Array, Ints, Mask
@@ -37,8 +38,10 @@ class Steps(NamedTuple):
         Shape (ny − 1, nx − 1).
         """
         circuit = self.along_x[:-1] + self.along_y[:, 1:]
-        circuit = circuit - self.along_x[1:] - self.along_y[:, :-1]
-        return np.rint(circuit / (2 * np.pi)).astype(np.int64)
+        circuit -= self.along_x[1:]
+        circuit -= self.along_y[:, :-1]
+        circuit /= 2 * np.pi
+        return np.rint(circuit, out=circuit).astype(np.int32)
 
 
 def phase_steps(phase: Array, slope: Array, grid: ImageGrid) -> Steps:
@@ -53,12 +56,30 @@ def phase_steps(phase: Array, slope: Array, grid: ImageGrid) -> Steps:
     grid
         Where the places are.
     """
-    return Steps(
-        *(
-            expected + wrapped(np.diff(phase, axis=axis) - expected)
-            for axis, expected in enumerate(expected_steps(slope, grid))
-        )
-    )
+    ny, nx = phase.shape
+    steps = Steps(np.empty((ny - 1, nx)), np.empty((ny, nx - 1)))
+    _fill_steps(phase, slope, *grid.pixel_size, *steps)
+    return steps
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _fill_steps(
+    phase: Array, slope: Array, step_y: float, step_x: float,
+    along_y: Array, along_x: Array,
+) -> None:  # fmt: skip
+    """Of both directions the step near what the mean slope of both ends expects."""
+    ny, nx = phase.shape
+    turn = 2 * np.pi
+    for i in range(ny):
+        for j in range(nx):
+            if i + 1 < ny:
+                expected = 0.5 * step_y * (slope[1, i + 1, j] + slope[1, i, j])
+                rest = phase[i + 1, j] - phase[i, j] - expected
+                along_y[i, j] = expected + (rest - turn * np.rint(rest / turn))
+            if j + 1 < nx:
+                expected = 0.5 * step_x * (slope[0, i, j + 1] + slope[0, i, j])
+                rest = phase[i, j + 1] - phase[i, j] - expected
+                along_x[i, j] = expected + (rest - turn * np.rint(rest / turn))
 
 
 def expected_steps(slope: Array, grid: ImageGrid) -> tuple[Array, Array]:
@@ -101,29 +122,47 @@ def unwrapped(
         `inside` none is added at the place of the largest weight.
     """
     finite = np.isfinite(phase) & np.isfinite(slope).all(axis=0)
-    phase = np.where(finite, phase, 0.0)
-    slope = np.where(finite, slope, 0.0)
+    if not finite.all():
+        phase, slope = np.where(finite, phase, 0.0), np.where(finite, slope, 0.0)
     weight = np.where(inside & finite & np.isfinite(weight), weight, 0.0)
     steps = phase_steps(phase, slope, grid)
     residues = steps.residues()
     if residues.any():
         steps = _closed(steps, residues, _cut_costs(steps, slope, weight, grid))
-    down = np.cumsum(np.concatenate([phase[:1, :1], steps.along_y[:, :1]]), axis=0)
-    total = np.cumsum(np.concatenate([down, steps.along_x], axis=1), axis=1)
-    turns = np.rint((total - phase) / (2 * np.pi))
-    return phase + 2 * np.pi * (turns - _turns_at_best(turns, weight, inside))
+    del residues
+    total = np.empty(phase.shape)
+    total[0, 0], total[1:, 0], total[:, 1:] = phase[0, 0], steps[0][:, 0], steps[1]
+    del steps
+    np.cumsum(total[:, 0], out=total[:, 0])
+    np.cumsum(total, axis=1, out=total)
+    total -= phase
+    total /= 2 * np.pi
+    np.rint(total, out=total)
+    _count_from_heaviest(total, weight, inside)
+    total *= 2 * np.pi
+    total += phase
+    return total
 
 
-def _turns_at_best(turns: Array, weight: Array, inside: Mask) -> Array:
-    """For each place the turns at the heaviest place of its connected part."""
-    from scipy.ndimage import label, maximum_position
+def _count_from_heaviest(turns: Array, weight: Array, inside: Mask) -> None:
+    """Take from each connected part the turns at its heaviest place, in place."""
+    from scipy.ndimage import label
 
     parts, count = label(inside)
-    if not count:
-        return np.zeros(turns.shape)
-    best = maximum_position(weight, parts, np.arange(1, count + 1))
-    offsets = np.concatenate([[0.0], [turns[place] for place in best]])
-    return offsets[parts]
+    _subtract_heaviest(turns, weight, parts, count)
+
+
+@numba.njit(cache=True, nogil=True)
+def _subtract_heaviest(turns: Array, weight: Array, parts: Ints, count: int) -> None:
+    most, offset = np.full(count + 1, -1.0), np.zeros(count + 1)
+    for i in range(turns.shape[0]):
+        for j in range(turns.shape[1]):
+            part = parts[i, j]
+            if part > 0 and weight[i, j] > most[part]:
+                most[part], offset[part] = weight[i, j], turns[i, j]
+    for i in range(turns.shape[0]):
+        for j in range(turns.shape[1]):
+            turns[i, j] -= offset[parts[i, j]]
 
 
 def _cut_costs(steps: Steps, slope: Array, weight: Array, grid: ImageGrid) -> Steps:

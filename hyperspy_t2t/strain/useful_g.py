@@ -65,6 +65,7 @@ def most_useful(
     density: float,
     allowed: Bools,
     *,
+    streaks: Array | float = 0.0,
     least: float = LEAST,
     most: int,
 ) -> Ints:
@@ -83,6 +84,8 @@ def most_useful(
         D in squared grey levels times nm².
     allowed
         Which of the candidates may be taken, shape (n,).
+    streaks
+        Power of other noise, as by displaced rows, over that of the fringe, (n,).
     least
         Power over noise from which a fringe counts.
     most
@@ -90,6 +93,7 @@ def most_useful(
     """
     power = (fringes.amplitude**2 * weight).sum(axis=(1, 2))
     noise = max(density / (4 * np.pi * fringes.resolution**2), 1e-12 * power.max())
+    noise = noise + streaks * power
     clear = power / noise - 1  # its own noise is part of the power
     gain = (fringes.g_vectors**2).sum(axis=1) * clear
     useful = np.flatnonzero(allowed & (clear >= least))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
+from hyperspy_t2t.atoms import node_tiles
 from hyperspy_t2t.atoms.columns import Columns
 from hyperspy_t2t.atoms.expansion import expand
 from hyperspy_t2t.atoms.filling import FillReport, fill_block
@@ -421,3 +422,13 @@ def test_a_region_without_outline_or_displacement_stays_empty() -> None:
         assert len(found[2]) == len(found[8]) == 0
         assert (len(found[1]) > 0) == (common is None)
         assert found[8].node.shape == (0, 2)
+
+
+def test_some_tiles_hold_no_border(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large region whole batches of nodes lie inside."""
+    phase, grid = library_phase("Si diamond"), ImageGrid((40, 40), (1.0, 1.0))
+    polygons = Polygons.from_contours(region_contours(np.ones(grid.shape, int), grid))
+    at_once = filled(phase, (1, 1, 0), polygons, {1: Uniform()})[1][1]
+    monkeypatch.setattr(node_tiles, "_TILES", 1)
+    by_tiles = filled(phase, (1, 1, 0), polygons, {1: Uniform()})[1][1]
+    np.testing.assert_array_equal(by_tiles.node, at_once.node)

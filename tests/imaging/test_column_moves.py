@@ -3,8 +3,9 @@
 """Moving columns onto their images: by how much, and which not."""
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from hyperspy_t2t.imaging.column_moves import column_moves
+from hyperspy_t2t.imaging.column_moves import column_moves, kept_apart
 
 
 def grid_of_columns(side: int = 40) -> np.ndarray:
@@ -58,3 +59,39 @@ def test_nothing_seen_nothing_moved() -> None:
     xy = grid_of_columns(3)
     nothing = np.full(xy.shape, np.nan)
     assert (column_moves(xy, nothing, nothing, np.zeros(len(xy))) == 0).all()
+
+
+def nearest(xy: np.ndarray) -> np.ndarray:
+    return cKDTree(xy).query(xy, k=2)[0][:, 1]
+
+
+def test_no_column_comes_as_close_as_atoms_never_do() -> None:
+    """The less certain of a pair gives way; random moves of all end apart as well."""
+    xy = grid_of_columns(6)
+    moves = np.zeros_like(xy)
+    moves[0], moves[1] = (0.1, 0.0), (-0.02, 0.05)
+    std = np.full(len(xy), 0.003)
+    std[0] = np.nan  # one that was not seen
+    kept = kept_apart(xy, moves, std)
+    np.testing.assert_array_equal(kept[1:], moves[1:])
+    assert 0.8 * 0.3 <= nearest(xy + kept).min() < 0.3
+    assert 0 < kept[0, 0] < 0.1
+    rng = np.random.default_rng(6)
+    wild = rng.normal(scale=0.08, size=xy.shape)
+    assert nearest(xy + wild).min() < 0.15
+    kept = kept_apart(xy, wild, rng.uniform(0.001, 0.1, len(xy)))
+    assert nearest(xy + kept).min() >= 0.8 * 0.3 * (1 - 1e-12)
+    # Each is a part of what was asked for, and many are whole.
+    share = (kept * wild).sum(axis=1) / (wild**2).sum(axis=1)
+    np.testing.assert_allclose(kept, share[:, None] * wild, atol=1e-12)
+    assert (share == 1).mean() > 0.3
+
+
+def test_a_row_that_slips_by_half_a_period_is_not_held() -> None:
+    """Its columns pass between those of the next rows, at a distance as before."""
+    xy = grid_of_columns(8)
+    moves = np.zeros_like(xy)
+    moves[np.isclose(xy[:, 1], 0.9), 0] = 0.15
+    std = np.full(len(xy), 0.01)
+    np.testing.assert_array_equal(kept_apart(xy, moves, std), moves)
+    assert kept_apart(xy[:1], moves[:1], std[:1]).shape == (1, 2)

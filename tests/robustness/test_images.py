@@ -56,14 +56,33 @@ def usual(small):
     return strain_of(grey(small, 1.0), small)
 
 
-@pytest.mark.parametrize("make", SAME.values(), ids=SAME.keys())
-def test_strain_does_not_depend_on_the_grey_scale(small, usual, make):
-    strain = strain_of(make(grey(small, 1.0)), small)
+ALLOWED = {
+    # Grey levels are rounded to 11, 8 and 16 bits.
+    "float16": 2e-5,
+    "uint8": 2e-3,
+    "uint16": 2e-6,
+    # Noise of counts rises with the grey level; where it falls, all g weigh alike.
+    "contrast reversed": 0.01,
+}
+"""Largest difference of strain, of all others that of float32."""
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_strain_does_not_depend_on_the_grey_scale(small, usual, name):
+    strain = strain_of(SAME[name](grey(small, 1.0)), small)
     assert strain.data.dtype == usual.data.dtype
     assert np.isfinite(strain.data).mean() > 0.9
-    # Where noise is estimated, it may be that of counting, which has no negative grey.
     difference = np.abs(strain.data - usual.data)
-    assert np.nanmedian(difference) < 5e-4 and np.nanmax(difference) < 0.01
+    assert np.nanmax(difference) < ALLOWED.get(name, 5e-8)
+
+
+@pytest.mark.parametrize("value", [1e30, -1e9])
+def test_one_pixel_without_meaning_changes_nothing(small, usual, value):
+    data = one(grey(small, 1.0), value)
+    labels = Micrograph.from_signal(image(data)).segment().labels.data
+    assert np.mean(labels == small.segmented.labels.data) > 0.99
+    difference = np.abs(strain_of(data, small).data - usual.data)
+    assert np.nanmedian(difference) < 5e-5
 
 
 def one(x, value):

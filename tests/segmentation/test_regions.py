@@ -21,7 +21,6 @@ from hyperspy_t2t.segmentation.regions import (
     CoarseRegions,
     by_area,
     find_regions,
-    nearest_indices,
     noise_to_contrast,
 )
 from hyperspy_t2t.segmentation.splitting import split_regions
@@ -52,7 +51,7 @@ def rand_index(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def on_pixels(coarse: CoarseRegions, grid: ImageGrid) -> np.ndarray:
-    return coarse.labels[np.ix_(*nearest_indices(coarse.grid, grid))]
+    return coarse.labels[np.ix_(*coarse.grid.nearest(grid))]
 
 
 def picture(division: np.ndarray, noise: float, seed: int = 0) -> np.ndarray:
@@ -197,7 +196,7 @@ def test_by_area_numbers_from_the_largest() -> None:
 def test_nearest_indices_of_another_grid() -> None:
     source = ImageGrid((4, 5), (1.0, 2.0), (10.0, 0.0))
     target = ImageGrid((3, 4), (0.8, 3.0), (9.0, -4.0))
-    rows, columns = nearest_indices(source, target)
+    rows, columns = source.nearest(target)
     assert rows.tolist() == [0, 0, 1] and columns.tolist() == [0, 0, 1, 2]
 
 

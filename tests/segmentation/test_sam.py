@@ -13,7 +13,6 @@ from PIL import Image
 from skimage.measure import label as connected
 
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.segmentation.sam import Search, sam_masks, sam_regions
 from hyperspy_t2t.segmentation.sam_checkpoint import load_sam
 from hyperspy_t2t.segmentation.sam_view import MEAN, STD, SamView, grey_levels
@@ -120,7 +119,7 @@ class Painter:
 
 
 def on_pixels(found, grid):
-    return found.labels[np.ix_(*nearest_indices(found.grid, grid))]
+    return found.labels[np.ix_(*found.grid.nearest(grid))]
 
 
 # Prompts

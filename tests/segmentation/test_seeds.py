@@ -8,7 +8,6 @@ import pytest
 
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.nearest import nearest_label
-from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.segmentation.seeds import (
     MOST_POINTS,
     coarse_region,
@@ -27,7 +26,7 @@ def divided(
 ) -> np.ndarray:
     """Parts on the pixels, as a signal method finds them."""
     coarse, mean, inside = coarse_region(image, mask, grid)
-    rows, columns = nearest_indices(coarse, grid)
+    rows, columns = coarse.nearest(grid)
     points = np.array([(rows[row], columns[column]) for row, column in seeds])
     parts = divide_by_seeds(mean, inside, points, coarse.pixel_size)
     return parts[np.ix_(rows, columns)]

@@ -8,6 +8,8 @@ import hyperspy.api as hs
 import numpy as np
 import pytest
 
+from hyperspy_t2t.signals._carried.companions import small_or_dask
+
 SLICES = {
     "pixels": ((slice(10, 50), slice(20, 131)), np.s_[20:131, 10:50]),
     "nm": ((slice(1.0, 3.0), slice(None, 5.2)), np.s_[:130, 25:75]),
@@ -185,3 +187,13 @@ def test_the_chain_leaves_its_input_alone(image, run_chain):
     assert type(float64) is hs.signals.Signal2D
     assert str(float64.metadata) == str(before.metadata)
     assert str(float64.axes_manager) == str(before.axes_manager)
+
+
+def test_large_results_are_not_copied():
+    values = np.random.default_rng(0).random((2, 2100, 130))
+    wrapped = small_or_dask(values)
+    assert wrapped.chunks == ((2,), (2048, 52), (130,))
+    np.testing.assert_array_equal(wrapped, values)
+    parts = list(dict(wrapped.dask).values())
+    assert len(parts) == 2 and all(np.shares_memory(part, values) for part in parts)
+    assert isinstance(small_or_dask(values[:, :9]), np.ndarray)

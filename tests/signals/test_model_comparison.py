@@ -2,6 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """AtomicModel.compare: frames, units, errors, report and picture."""
 
+from dataclasses import replace
 from functools import cache
 
 import dask.array as da
@@ -176,6 +177,46 @@ def test_plot():
     assert bottom > top
     assert right_ > left
     plt.close("all")
+
+
+def arrows_of(comparison, **options):
+    """Arrows as drawn in nm, and the label of their colours."""
+    import matplotlib.pyplot as plt
+
+    figure = plt.figure()
+    ax = comparison.plot(axes=figure.subplots(2, 2), **options)[3]
+    drawn = next(c for c in ax.collections if hasattr(c, "U"))
+    lengths = np.hypot(drawn.U, drawn.V) / drawn.scale
+    label = next(c.get_ylabel() for c in figure.axes if "arrows" in c.get_ylabel())
+    plt.close(figure)
+    return np.asarray(lengths), label
+
+
+def test_arrows_stay_in_the_panel_and_say_their_scale():
+    side = 200 * 0.02
+    errors = {name: values.copy() for name, values in right().column_errors.items()}
+    seen = np.flatnonzero(np.isfinite(errors["dx"]))
+    errors["dx"][seen[:3]] = 0.2  # a hundred times the usual error
+    far = replace(right(), column_errors=errors)
+    lengths, label = arrows_of(far)
+    assert lengths.max() == pytest.approx(0.1 * side)
+    assert np.percentile(lengths, 95) == pytest.approx(0.05 * side, rel=0.01)
+    assert "3 longer ones cut to" in label
+    lengths, label = arrows_of(far, stretch=10.0)
+    usual = np.hypot(errors["dx"], errors["dy"])[seen[3:]]
+    assert lengths[3:] == pytest.approx(10 * usual)
+    assert "arrows × 10, 3 longer" in label
+
+
+def test_verdict_follows_the_residual():
+    """Columns in place in an image that holds more than columns do not fit it all."""
+    regions = {name: values.copy() for name, values in right().regions.items()}
+    assert right().verdict.startswith("The model fits the image: ")
+    regions["chi2"][1] = 1.54
+    verdict = replace(right(), regions=regions).verdict
+    assert verdict.startswith("The model fits the image in its positions, but not to")
+    assert "at the noise in 2 of 3 regions: its mean square is up to 1.54" in verdict
+    assert verdict.endswith("at most 1.2 is expected.")
 
 
 def uncalibrated(image):

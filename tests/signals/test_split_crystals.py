@@ -2,6 +2,8 @@
 # License v3.0 or later; see LICENSE.
 """Twins inside one region become regions of their own."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,20 @@ def test_a_single_crystal_stays_whole():
         assert (peaks.split_crystals().labels.data == one.labels.data).all()
         with pytest.raises(ValueError, match="several crystals, got region 1"):
             peaks.split_crystals(1)
+
+
+def test_atoms_of_a_twin_in_one_region_say_so():
+    """And those of the halves, or of a single crystal, don't."""
+    several = "several crystals in one region"
+    for twinned in (True, False):
+        one, _ = particle(twinned=twinned, pixel=(0.018, 0.018), dose=5.0, seed=1)
+        peaks = one.find_peaks().index_phases(["Au"])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            peaks.gpa().to_atoms(1)
+            if twinned:
+                again = peaks.split_crystals().find_peaks().index_phases(["Au"])
+                again.gpa().to_atoms(1)
+        said = [str(one.message) for one in caught if several in str(one.message)]
+        assert len(said) == twinned
+        assert all("(region 1: 2)" in one and "split_crystals" in one for one in said)

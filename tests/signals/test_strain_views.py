@@ -90,6 +90,36 @@ def test_what_is_written_on_the_maps(chain) -> None:
     assert len(lines.get_segments()) == sides
 
 
+def test_what_is_not_measured_there_is_hatched(chain, monkeypatch) -> None:
+    """Just what validity leaves out, with a word; the colours stay as they are."""
+    strain = chain.strain
+    valid = np.asarray(strain.validity.data)
+    unsure = np.isfinite(np.asarray(strain.data[0])) & ~valid
+    assert 0.1 < unsure.mean() < 0.9
+    strain.plot()
+    assert "hatched: nearer than 2σ" in plt.gcf().get_suptitle().replace("\n", " ")
+    for ax in panels():
+        (hatched,) = (c for c in ax.collections if c.get_label() == "unsure")
+        assert hatched.hatches == ["///"]
+        # Pixel centres, rows downwards: from the first line of the map to its last.
+        box = hatched.get_paths()[0].get_extents()
+        assert (box.y0, box.y1) == pytest.approx((0.0, 10.2))
+    given = []
+    monkeypatch.setattr(
+        figures.plots, "draw_maps", lambda _m, _g, places, **_k: given.append(places)
+    )
+    strain.plot()
+    np.testing.assert_array_equal(given[0].unsure, unsure)
+
+
+def test_maps_all_of_which_is_measured_say_nothing(eager) -> None:
+    part = eager.strain.deepcopy()
+    part.data[:, ~part.validity.data] = np.nan
+    part.plot()
+    assert "hatched" not in plt.gcf().get_suptitle()
+    assert not any(c.get_label() == "unsure" for c in panels()[0].collections)
+
+
 def test_components_limits_and_units(eager) -> None:
     strain = eager.strain
     figure = Figure()

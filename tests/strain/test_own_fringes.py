@@ -38,3 +38,13 @@ def test_each_crystal_is_where_its_own_fringes_are(noise):
     deep = left & (x < 0.7 - 3 * found.sigma)
     assert first[deep].mean() == pytest.approx(0.25, rel=0.1)
     assert abs(second[deep].mean()) < 0.01
+
+
+@pytest.mark.parametrize(("noise", "right"), [(6.0, 0.96), (12.0, 0.9)])
+def test_noise_widens_the_gaussian_where_spots_fill_their_ring(noise, right):
+    """Through the narrow one no frequency as long as the spots is away from them."""
+    image, left = two_crystals(noise)
+    found = own_fringes(image, GRID, OWN, G, np.array([2.0, 1, 1, 2, 1, 1]))
+    first, second = found.on(GRID)
+    assert found.sigma > 0.2
+    assert np.mean((first > second) == left) > right

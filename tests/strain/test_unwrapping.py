@@ -2,6 +2,8 @@
 # License v3.0 or later; see LICENSE.
 """Unwrapped phases: exact, right where fringes are, cut where they are faint."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -139,3 +141,18 @@ def test_fringes_with_noise_are_cut_as_short_as_possible() -> None:
     result = unwrapped(np.angle(field), slope, np.abs(field) ** 2, EVERYWHERE, GRID)
     away = result - truth - 2 * np.pi * np.rint(np.median(result - truth) / 2 / np.pi)
     assert (np.abs(away) > np.pi).mean() < 0.002
+
+
+def test_memory_is_that_of_a_few_maps() -> None:
+    grid = ImageGrid((500, 400), (0.2, 0.26))
+    x, y = np.moveaxis(grid.to_nm(*np.indices(grid.shape)), -1, 0)
+    phase, slope = wrapped(0.4 * x - 0.7 * y), np.stack([0.4 + 0 * x, -0.7 + 0 * x])
+    inside, weight = x > 9.0, 1 + 0 * x
+    unwrapped(phase, slope, weight, inside, grid)  # imports and compiles
+    tracemalloc.start()
+    try:
+        unwrapped(phase, slope, weight, inside, grid)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * phase.nbytes

@@ -22,7 +22,6 @@ from hyperspy_t2t.signals._atoms.measured_regions import MeasuredRegion, region_
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.epitaxy import sampled_grid
 from hyperspy_t2t.signals._strain.fields import field_of
-from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
 from hyperspy_t2t.strain.epitaxy import borders
 from hyperspy_t2t.strain.maps import LatticeField
 
@@ -143,9 +142,7 @@ def _matches(
     """How neighbours that may share a lattice fit along their border."""
     grid = sampled_grid(source.grid)
     found: dict[Pair, BorderMatch] = {}
-    for pair, points in borders(
-        coarse_labels(source, grid), grid, gap=resolution
-    ).items():
+    for pair, points in borders(source.labels_at(grid), grid, gap=resolution).items():
         if not all(label in regions for label in pair):
             continue
         first, second = (regions[label] for label in pair)

@@ -18,7 +18,6 @@ from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.signals._atoms.blocks import Block
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.fields import field_of, field_of_region
-from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
 from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.maps import LatticeField
 
@@ -72,7 +71,7 @@ def _branched(
 ) -> Branched | None:
     """Branches of one stored domain in some of its regions."""
     grid, in_plane = ImageGrid.from_dict(domain["grid"]), block.cell.in_plane
-    inside = np.isin(coarse_labels(source, grid), labels)
+    inside = np.isin(source.labels_at(grid), labels)
     if not inside.any():
         return None
     window = _around(inside)

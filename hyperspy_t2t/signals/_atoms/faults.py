@@ -19,7 +19,6 @@ from hyperspy_t2t.signals._atoms.cuts import (
 from hyperspy_t2t.signals._atoms.measured_regions import MeasuredRegion
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.fields import field_of_places
-from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
 from hyperspy_t2t.strain.continuation import core, nearest_known
 
 _MIXED = 2.0
@@ -55,7 +54,7 @@ def placed_beside_faults(
     shift of the fault. `branched` has the branches of the displacement, if it has cuts.
     """
     grid = ImageGrid.from_dict(region.domain["grid"])
-    inside = coarse_labels(source, grid) == region.label
+    inside = source.labels_at(grid) == region.label
     sides, count = sides_of_faults(inside, grid, lines)
     if count < 2 or not len(columns):
         return columns, 0

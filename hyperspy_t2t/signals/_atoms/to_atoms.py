@@ -27,6 +27,7 @@ from hyperspy_t2t.signals._atoms.true_lengths import true_lengths
 from hyperspy_t2t.signals._carried.companions import user_level
 from hyperspy_t2t.signals._carried.schema import stored
 from hyperspy_t2t.signals._carried.source import Source
+from hyperspy_t2t.signals._peaks.solutions import of_several_crystals
 from hyperspy_t2t.signals._regions.contours import image_borders
 
 _BEYOND = 1.0
@@ -45,10 +46,13 @@ def atoms_of_strain(strain: Any, composition: Any, options: AtomOptions) -> Any:
             source=source,
             contrast=options.contrast,
         )
+    # Before the fields of regions are in memory: the search takes as much.
+    faults = _faults(strain, source, options)
     bulk = BulkCrystals(wanted, source)
     regions, empty = measured_regions(
         strain, source, tilt=options.tilt, bulk_of=bulk.of_region
     )
+    _warn_of_several(strain, [*regions, *empty])
     _check_any(regions, empty)
     lengths = true_lengths(regions, strain.reference_region)
     found = find_blocks(
@@ -68,7 +72,7 @@ def atoms_of_strain(strain: Any, composition: Any, options: AtomOptions) -> Any:
         _outlines(source, frame),
         to_true,
         bulk.shares,
-        _faults(strain, source, options),
+        faults,
     )
     filled, reports = _filled(found, around, options, empty)
     found.empty.update(empty)
@@ -219,6 +223,22 @@ def _warn(
         warnings.warn(
             f"The positions of some columns did not converge and were left out: {lost} "
             "(region: columns). The displacement changes too fast there.",
+            UserWarning,
+            stacklevel=user_level(),
+        )
+
+
+def _warn_of_several(strain: Any, regions: list[int]) -> None:
+    """Say which regions are filled with one of their crystals alone."""
+    several = of_several_crystals(strain.metadata.Phases.as_dictionary())
+    labels = sorted(several.keys() & set(regions))
+    if labels:
+        found = ", ".join(f"region {label}: {several[label]}" for label in labels)
+        warnings.warn(
+            f"index_phases found several crystals in one region ({found}), as of a "
+            "twin, but the whole region is filled with the first. "
+            "peaks.split_crystals() makes each crystal a region; go on from there with "
+            "find_peaks().",
             UserWarning,
             stacklevel=user_level(),
         )

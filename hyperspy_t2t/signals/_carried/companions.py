@@ -6,7 +6,9 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import product
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -61,7 +63,20 @@ def look_up(labels: np.ndarray, *, table: np.ndarray) -> np.ndarray:
 
 def small_or_dask(array: np.ndarray) -> Any:
     """An array as it is if copying it costs nothing, else wrapped in dask."""
-    return array if array.nbytes < _SMALL else as_dask(array)
+    return array if array.nbytes < _SMALL else _in_chunks(array)
+
+
+def _in_chunks(array: np.ndarray) -> Any:
+    """An array that is not written to any more as dask, without the copy of dask's."""
+    import dask.array as da
+
+    sizes = (-1,) * (array.ndim - 2) + (_CHUNK,) * min(2, array.ndim)
+    chunks = da.core.normalize_chunks(sizes, array.shape)
+    name = f"chunks-{uuid4().hex}"
+    places = product(*(range(len(edges)) for edges in chunks))
+    parts = zip(places, da.core.slices_from_chunks(chunks), strict=True)
+    graph = {(name, *place): array[part] for place, part in parts}
+    return da.Array(graph, name, chunks, meta=array[:0])
 
 
 class PixelCompanions(SavedWhole):

@@ -2,7 +2,9 @@
 # License v3.0 or later; see LICENSE.
 """The micrograph and its regions, as the later steps carry and read them."""
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -87,11 +89,36 @@ class Source:
 
     def boxes(self) -> dict[int, tuple[slice, slice]]:
         """Bounding box (rows, columns) of each label except 0, read chunk by chunk."""
+        return dict(self._boxes)
+
+    @cached_property
+    def _boxes(self) -> dict[int, tuple[slice, slice]]:
         return merge_boxes(_by_block(label_boxes, self.labels))
+
+    def pixel_counts(self) -> dict[int, int]:
+        """Pixels of each label except 0, read chunk by chunk."""
+        counts: Counter[int] = Counter()
+        for part in _by_block(label_counts, self.labels):
+            counts.update(part)
+        return dict(sorted(counts.items()))
 
     def sums(self) -> Sums:
         """Pixels, centre and grey levels of each label except 0, chunk by chunk."""
         return merge_sums(_by_block(block_sums, self.labels, self.image))
+
+    def labels_at(self, coarse: ImageGrid) -> np.ndarray:
+        """Label at each place of a coarse grid, int32; not to be written to."""
+        if coarse not in self._coarse:
+            rows, columns = self.grid.nearest(coarse)
+            found = np.asarray(self.labels[rows, :][:, columns])
+            found.flags.writeable = False
+            self._coarse[coarse] = found
+        return self._coarse[coarse]
+
+    @cached_property
+    def _coarse(self) -> dict[ImageGrid, np.ndarray]:
+        """What :meth:`labels_at` has read."""
+        return {}
 
     def region(
         self,
@@ -171,6 +198,12 @@ def label_boxes(labels: np.ndarray, row: int, column: int) -> dict[int, tuple]:
         for label, box in enumerate(find_objects(np.asarray(labels)), start=1)
         if box is not None
     }
+
+
+def label_counts(labels: np.ndarray, row: int, column: int) -> dict[int, int]:
+    """Pixels of the labels in one block, wherever it starts."""
+    found, counts = np.unique(labels[labels > 0], return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def merge_boxes(parts: tuple[dict, ...]) -> dict[int, tuple[slice, slice]]:

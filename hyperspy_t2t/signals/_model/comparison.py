@@ -95,8 +95,7 @@ class ModelComparing(SignalMixin):
                 "Annular dark field has 1.6 to 2."
             )
         grid = image_grid(image)
-        given = {} if element_brightness is None else element_brightness
-        columns = _columns_in_image(self, exponent, given)
+        columns = columns_in_image(self, exponent, element_brightness)
         rows, places = _covered(columns, grid)
         part = grid.window(rows, places)
         values = np.asarray(image.data[rows, places], float)
@@ -120,12 +119,13 @@ class ModelComparing(SignalMixin):
         )
 
 
-def _columns_in_image(
-    model: Any, exponent: float, given: Mapping[str, float]
+def columns_in_image(
+    model: Any, exponent: float = EXPONENT, given: Mapping[str, float] | None = None
 ) -> ProjectedColumns:
     """Crystalline columns of a model in nm in the frame of its image."""
     region, numbers = model.region, model.numbers
     xy = np.stack([model.column("x"), model.column("y")], -1)
+    given = {} if given is None else given
     bright = atom_brightness(numbers, exponent=exponent, given=_by_number(given))
     if "column" in model.columns:
         column = model.column("column").astype(np.int64)

@@ -3,6 +3,7 @@
 """From a segmented image to the peaks of its regions."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hyperspy_t2t.peaks.measure import Seen, see
 from hyperspy_t2t.peaks.spots import METHODS, SPOT_COLUMNS, SPOT_UNITS, spots_in
 from hyperspy_t2t.peaks.state import RegionState, region_state
 from hyperspy_t2t.peaks.window import region_window
+from hyperspy_t2t.segmentation.binning import without_extremes
 from hyperspy_t2t.signals._carried import convert
 from hyperspy_t2t.signals._carried.provenance import processing
 from hyperspy_t2t.signals._carried.source import RegionImage, Source
@@ -32,6 +34,7 @@ def peaks_of_regions(
     """The FFTPeakSet of all regions of a segmented image."""
     _check(method, false_alarms, min_d, max_d)
     source: Source = segmented._source()
+    source = replace(source, image=without_extremes(source.image))
     options: dict[str, Any] = {
         "method": method, "false_alarms": false_alarms, "min_d": min_d, "max_d": max_d
     }  # fmt: skip

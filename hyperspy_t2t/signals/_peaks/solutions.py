@@ -142,6 +142,17 @@ def solutions_of(
     return [_solution(stored, int(k), phases, g) for k in rows]
 
 
+def of_several_crystals(stored: dict) -> dict[int, int]:
+    """Number of crystals of each region in which more than one was found."""
+    stored = _upgraded(stored)
+    regions, crystal = np.asarray(stored["region"]), np.asarray(stored["crystal"])
+    return {
+        int(label): int(crystal[regions == label].max()) + 1
+        for label in np.unique(regions[crystal > 0])
+        if none_of_these(stored, label) <= 0.5
+    }
+
+
 def _solution(
     stored: dict, k: int, phases: list[CrystalPhase], g: np.ndarray | None
 ) -> PhaseSolution:

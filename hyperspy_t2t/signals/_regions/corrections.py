@@ -17,7 +17,6 @@ import numpy as np
 from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.segmentation.nearest import nearest_label
-from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.segmentation.shapes import inside_polygon, left_of_line
 from hyperspy_t2t.signals._carried.companions import look_up
 from hyperspy_t2t.signals._carried.selection import (
@@ -280,7 +279,7 @@ def _coarse_points(
     pixels: np.ndarray, inside: np.ndarray, coarse: ImageGrid, grid: ImageGrid
 ) -> np.ndarray:
     """The points of a coarse grid, inside the region, nearest to pixels."""
-    indices = nearest_indices(coarse, grid)
+    indices = coarse.nearest(grid)
     points = np.stack([i[p] for i, p in zip(indices, pixels.T, strict=True)], axis=-1)
     rows, columns = np.nonzero(inside)
     sy, sx = coarse.pixel_size
@@ -326,9 +325,7 @@ def pasted(
 
     rows, columns = (
         da.from_array(index, chunks=(sizes,))
-        for index, sizes in zip(
-            nearest_indices(coarse, grid), labels.chunks, strict=True
-        )
+        for index, sizes in zip(coarse.nearest(grid), labels.chunks, strict=True)
     )
     return da.map_blocks(
         paste_block,

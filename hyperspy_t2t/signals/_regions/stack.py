@@ -3,16 +3,22 @@
 """Stacks of images: regions frame by frame, with labels that follow the objects."""
 
 import warnings
-import zlib
 from collections.abc import Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.signals._carried.companions import as_dask, user_level
 from hyperspy_t2t.signals._carried.source import Source
+from hyperspy_t2t.signals._regions.full_labels import full_labels
+from hyperspy_t2t.signals._regions.packed_labels import (
+    Packed,
+    pack,
+    packed_frames,
+    unpack,
+)
 
 _BATCH = 64
 """Frames divided before their labels are matched to those of the frames before."""
@@ -20,26 +26,6 @@ _PREVIEW = 256
 """Longest side of the image that tells how far a frame drifted."""
 _LARGEST_COUNT = 10_000_000
 """Highest label for which all labels below are counted."""
-
-
-class Packed(NamedTuple):
-    """A label image in some ten kilobytes."""
-
-    content: bytes
-    dtype: str
-    shape: tuple[int, int]
-
-
-def pack(labels: np.ndarray) -> Packed:
-    """A label image, compressed."""
-    small = labels.astype(np.min_scalar_type(int(labels.max(initial=0))))
-    return Packed(zlib.compress(small.tobytes(), 1), small.dtype.str, small.shape)
-
-
-def unpack(packed: Packed) -> np.ndarray:
-    """Inverse of :func:`pack`, int32."""
-    values = np.frombuffer(zlib.decompress(packed.content), packed.dtype)
-    return values.reshape(packed.shape).astype(np.int32)
 
 
 def serpentine(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -93,7 +79,7 @@ def stack_labels(data: Any, grid: ImageGrid, options: dict) -> Any:
             blank.append(index[::-1])
         found[index] = table[local] if eager else pack(table[local])
     _warn_of_blank(blank)
-    return found if eager else _packed_array(found, data.shape)
+    return found if eager else packed_frames(found, data.shape)
 
 
 def _divided(
@@ -115,7 +101,6 @@ def frame_labels(
     from hyperspy_t2t.segmentation.binning import binned, filled
     from hyperspy_t2t.segmentation.frame import valid_frame
     from hyperspy_t2t.segmentation.regions import find_regions
-    from hyperspy_t2t.signals.micrograph import full_labels
 
     factor = max(1, -(-max(image.shape) // _PREVIEW))
     factor = min(factor, *image.shape)
@@ -129,26 +114,6 @@ def frame_labels(
         pack(full_labels(image, grid, frame, coarse)),
         filled(binned(image, factor))[0],
     )
-
-
-def _packed_array(packed: dict[tuple[int, ...], Packed], shape: tuple[int, ...]) -> Any:
-    """Dask array of labels that are unpacked frame by frame."""
-    import dask.array as da
-
-    frames = np.empty((*shape[:-2], 1, 1), object)
-    for index, one in packed.items():
-        frames[(*index, 0, 0)] = one
-    return da.from_array(frames, chunks=1, name=False).map_blocks(
-        unpack_block,
-        chunks=(*((1,) * size for size in shape[:-2]), *((n,) for n in shape[-2:])),
-        dtype=np.int32,
-        meta=np.empty((0,) * len(shape), np.int32),
-    )
-
-
-def unpack_block(block: np.ndarray) -> np.ndarray:
-    """One chunk of :func:`_packed_array`."""
-    return unpack(block.item())[(None,) * (block.ndim - 2)]
 
 
 def _warn_of_blank(frames: list[tuple[int, ...]]) -> None:

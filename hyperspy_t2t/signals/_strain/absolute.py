@@ -18,7 +18,12 @@ from hyperspy_t2t.signals._carried.companions import (
 from hyperspy_t2t.signals._carried.provenance import processing
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._peaks.solutions import best_of
-from hyperspy_t2t.signals._strain.fields import by_blocks, field_of, field_of_region
+from hyperspy_t2t.signals._strain.fields import (
+    by_blocks,
+    field_of,
+    field_of_region,
+    when_needed,
+)
 from hyperspy_t2t.signals._strain.mean_lattices import (
     MeanLattice,
     bulk_g,
@@ -188,10 +193,7 @@ def _absolute_map(
         "Processing": processing(strain, "absolute", {"calibration": calibration}),
     }
     angle = np.deg2rad(float(node.get("axes_angle", 0.0)))
-    fields = [
-        _corrected_field(domain, correction).in_axes(angle)
-        for domain in domains.values()
-    ]
+    fields = when_needed(source, _corrected_fields, domains.values(), correction, angle)
     data = by_blocks(source, 4, strain_block, fields, convention=strain.convention)
     axes = [
         {"name": "component", "size": 4, "navigate": True},
@@ -201,6 +203,13 @@ def _absolute_map(
     return convert.signal_of(
         "strain_map", data, axes, metadata, title=f"{title}: absolute strain"
     )
+
+
+def _corrected_fields(
+    domains: list[dict], correction: np.ndarray, angle: float
+) -> list[LatticeField]:
+    """Fields of domains in the corrected image, along axes turned by an angle."""
+    return [_corrected_field(one, correction).in_axes(angle) for one in domains]
 
 
 def _corrected_field(domain: dict, correction: np.ndarray) -> LatticeField:

@@ -8,7 +8,6 @@ import numpy as np
 
 from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.segmentation.regions import nearest_indices
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.strain.epitaxy import borders, fitted_interface
 
@@ -40,7 +39,7 @@ def _along_interface(source: Source, reference: int) -> float:
         pair(step * pixel for pixel in source.grid.pixel_size),
         source.grid.origin,
     )
-    rows, columns = nearest_indices(source.grid, coarse)
+    rows, columns = source.grid.nearest(coarse)
     labels = np.asarray(source.labels[rows, :][:, columns])
     gap = 4 * max(coarse.pixel_size)
     found = [

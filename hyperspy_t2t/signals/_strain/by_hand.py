@@ -9,6 +9,7 @@ import numpy as np
 
 from hyperspy_t2t.calibration import ImageGrid, image_grid, nanometres_per_unit
 from hyperspy_t2t.frames import Convention, check_convention
+from hyperspy_t2t.segmentation.binning import without_extremes
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.choice import given_g_vectors, resolutions_of
 from hyperspy_t2t.signals._strain.measured_strain import (
@@ -40,7 +41,8 @@ def gpa_by_hand(
     # One look at a lazy image spares one at each use of its labels.
     complete = bool(np.isfinite(micrograph.data).all())
     labels = whole_labels(micrograph.data, complete=complete)
-    source = Source(micrograph.data, labels, grid, micrograph._lazy)
+    image = without_extremes(micrograph.data)
+    source = Source(image, labels, grid, micrograph._lazy)
     given = given_by_hand(setup, box, resolution, convention)
     given |= {"axes": axes, "correct_scan": correct_scan, "device": str(device)}
     return strain_map_of(micrograph, source, [setup], box, convention, given)

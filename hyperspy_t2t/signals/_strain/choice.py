@@ -99,7 +99,7 @@ def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
     """The crystalline regions with what the choice of reference needs."""
     regions = {}
     indexed = peaks.metadata.has_item("Phases")
-    sums, boxes = source.sums(), source.boxes()
+    counts, boxes = source.pixel_counts(), source.boxes()
     labels = [int(label) for label in peaks.region_labels if label in boxes]
     labels = [label for label in labels if peaks.is_crystalline(label)]
     crystals = crystals_of(peaks, labels) if indexed else []
@@ -113,7 +113,7 @@ def spots_by_region(peaks: Any, source: Source) -> dict[int, RegionSpots]:
             indexed=np.zeros(len(rows), bool) if best is None else best.matched,
             score=0.0 if best is None else best.score,
             scale=1.0 if best is None else best.scale,
-            area=float(sums[label][0] * np.prod(source.grid.pixel_size)),
+            area=counts[label] * float(np.prod(source.grid.pixel_size)),
             sides=sum(
                 (part.start == 0) + (part.stop == size)
                 for part, size in zip(box, source.grid.shape, strict=True)

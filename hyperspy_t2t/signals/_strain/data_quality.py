@@ -11,7 +11,6 @@ from hyperspy_t2t.peaks.manual import noise_densities
 from hyperspy_t2t.signals._carried.companions import in_memory
 from hyperspy_t2t.signals._carried.source import RegionImage, Source
 from hyperspy_t2t.signals._peaks.solutions import best_of
-from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
 from hyperspy_t2t.signals._strain.scan import offsets_of, scan_to_dict
 from hyperspy_t2t.strain.quality import (
     banding_quality,
@@ -62,7 +61,10 @@ def quality_of(strain: Any) -> dict[str, Any]:
         "levels": grey_level_quality(region.image),
         "banding": banding_quality(region.image),
         "signal": _signal(source, region, fringes, domain),
-        "scan": _scan(_found_rows(strain), pixel_size),
+        "scan": {
+            **_scan(_found_rows(strain), pixel_size),
+            **_quoted_jitter(domain),
+        },
         "distortion": _distortion(strain, label),
     }
     fit, findings = verdict(quality)
@@ -112,7 +114,7 @@ def _strain_noise(source: Source, domain: dict) -> float:
     """
     if "std" not in domain:
         return np.nan
-    labels = coarse_labels(source, ImageGrid.from_dict(domain["grid"]))
+    labels = source.labels_at(ImageGrid.from_dict(domain["grid"]))
     std = np.asarray(domain["std"])[:, labels == int(domain["reference"])]
     std = std[:, np.isfinite(std).all(axis=0)]
     return float(np.median(std, axis=1).max()) if std.size else np.nan
@@ -124,6 +126,12 @@ def _found_rows(strain: Any) -> dict[str, Any]:
     if stored is not None:
         return stored.as_dictionary()
     return scan_to_dict(offsets_of(strain), corrected=False)
+
+
+def _quoted_jitter(domain: dict) -> dict[str, float]:
+    """Row jitter by axis in nm that the standard errors allow for; older maps: none."""
+    quoted = domain.get("row_jitter", np.zeros(2))
+    return {f"jitter_quoted_{a}": float(s) for a, s in zip("xy", quoted, strict=True)}
 
 
 def _scan(rows: dict[str, Any], pixel_size: tuple[float, float]) -> dict[str, float]:

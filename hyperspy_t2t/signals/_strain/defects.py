@@ -13,7 +13,6 @@ from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals._carried.companions import in_memory
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._peaks.solutions import best_of
-from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
 from hyperspy_t2t.strain.continuation import nearest_known
 from hyperspy_t2t.strain.dislocations import dislocations
 from hyperspy_t2t.strain.faults import faults
@@ -42,8 +41,6 @@ class Phases:
     labels
         Region of each place, 0 where there is no lattice or the average is cut, shape
         (ny, nx).
-    gradient
-        β, shape (2, 2, ny, nx).
     resolution
         In nm.
     noise
@@ -57,7 +54,6 @@ class Phases:
     slopes: np.ndarray
     amplitude: np.ndarray
     labels: np.ndarray
-    gradient: np.ndarray
     resolution: float
     noise: float
 
@@ -70,29 +66,23 @@ class Phases:
         """
         grid = ImageGrid.from_dict(domains[0]["grid"])
         g_vectors = np.asarray(domains[0]["g_vectors"])[:2]
-        fields = {
-            name: np.array(domains[0][name])
-            for name in ("displacement", "gradient", "amplitude")
-        }
-        labels = coarse_labels(source, grid)
-        known = np.zeros(grid.shape, bool)
-        for domain in domains:
-            own = np.isin(labels, np.asarray(domain["members"]))
-            for name, values in fields.items():
-                values[..., own] = np.asarray(domain[name])[..., own]
-            known |= own
+        labels = source.labels_at(grid)
+        members = [np.isin(labels, np.asarray(d["members"])) for d in domains]
         resolution = max(float(domain["resolution"]) for domain in domains)
+        known = np.logical_or.reduce(members)
         known &= _whole(grid, resolution) & _within(grid, source.grid)
-        u, beta = fields["displacement"], fields["gradient"]
+        phases = _to_phases(_map("displacement", domains, members), g_vectors)
+        slopes = _map("gradient", domains, members)
+        for axis in (0, 1):  # in place of β
+            slopes[:, axis] = _to_phases(slopes[:, axis], g_vectors)
         return cls(
             grid,
             int(domains[0]["reference"]),
             g_vectors,
-            -2 * np.pi * np.einsum("ki,iyx->kyx", g_vectors, u),
-            -2 * np.pi * np.einsum("ki,ijyx->kjyx", g_vectors, beta),
-            fields["amplitude"],
+            phases,
+            slopes,
+            _map("amplitude", domains, members),
             np.where(known, labels, 0),
-            beta,
             resolution,
             max(float(domain["faintest"]) for domain in domains) / 3,
         )
@@ -107,6 +97,21 @@ class Phases:
             )
         )
         return self.labels[nearest[0][rows, columns], nearest[1][rows, columns]]
+
+
+def _map(name: str, domains: list[dict], members: list[np.ndarray]) -> np.ndarray:
+    """A map of several domains, each where its members are, (…, ny, nx)."""
+    first = domains[0][name]
+    values = first.copy() if isinstance(first, np.ndarray) else np.asarray(first)
+    for domain, own in zip(domains[1:], members[1:], strict=True):
+        values[..., own] = np.asarray(domain[name])[..., own]
+    return values
+
+
+def _to_phases(displacement: np.ndarray, g_vectors: np.ndarray) -> np.ndarray:
+    """−2π g·u of two g, shape (2, ny, nx)."""
+    x, y = displacement
+    return np.stack([-2 * np.pi * (g[0] * x + g[1] * y) for g in g_vectors])
 
 
 def _phases(strain: Any, source: Source) -> list[Phases]:
@@ -145,13 +150,12 @@ def _whole(grid: ImageGrid, resolution: float) -> np.ndarray:
 
 def _within(grid: ImageGrid, image: ImageGrid) -> np.ndarray:
     """Places that lie in an image, which may have been cropped, shape (ny, nx)."""
-    rows, columns = image.to_pixels(grid.to_nm(*np.indices(grid.shape)))
-    return (
-        (rows > -0.5)
-        & (rows < image.shape[0] - 0.5)
-        & (columns > -0.5)
-        & (columns < image.shape[1] - 0.5)
-    )
+    inside = []
+    for axis in (0, 1):
+        place = grid.origin[axis] + grid.pixel_size[axis] * np.arange(grid.shape[axis])
+        pixel = (place - image.origin[axis]) / image.pixel_size[axis]
+        inside.append((pixel > -0.5) & (pixel < image.shape[axis] - 0.5))
+    return inside[0][:, None] & inside[1]
 
 
 def dislocations_of(strain: Any, *, certainty: float) -> dict[str, np.ndarray]:
@@ -267,7 +271,8 @@ def _uvw(strain: Any, phases: Phases, label: int, orders: np.ndarray) -> np.ndar
         solution = _solution(strain, label)
     if solution is None or not (phases.labels == label).any():
         return np.full(3, np.nan)
-    beta = np.median(phases.gradient[..., phases.labels == label], axis=-1)
+    slopes = np.median(phases.slopes[..., phases.labels == label], axis=-1)
+    beta = np.linalg.solve(-2 * np.pi * phases.g_vectors, slopes)
     hkl = nearest_reflection(
         phases.g_vectors @ (np.eye(2) - beta),
         solution.crystal,

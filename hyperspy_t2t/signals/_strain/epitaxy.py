@@ -18,7 +18,6 @@ from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.absolute import correction_of
 from hyperspy_t2t.signals._strain.fields import COMPONENTS
 from hyperspy_t2t.signals._strain.mean_lattices import MeanLattice, mean_lattices
-from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
 from hyperspy_t2t.strain.absolute import lattice_orders, stretch_between, turned_onto
 from hyperspy_t2t.strain.epitaxy import (
     Interface,
@@ -66,7 +65,7 @@ def epitaxy_table(strain: Any) -> dict[str, np.ndarray]:
     lattices = mean_lattices(strain, source)
     correction = correction_of(strain)
     grid = sampled_grid(source.grid)
-    labels = coarse_labels(source, grid)
+    labels = source.labels_at(grid)
     resolution = float(stored(strain, "Strain.resolution"))
     rows = []
     for pair, points in borders(labels, grid, gap=resolution).items():

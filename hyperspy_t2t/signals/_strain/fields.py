@@ -2,6 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """Fields of stored domains, and what they give block by block."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,6 @@ from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.signals._carried.companions import as_dask
 from hyperspy_t2t.signals._carried.schema import StoredNode
 from hyperspy_t2t.signals._carried.source import Source
-from hyperspy_t2t.signals._strain.measured_strain import (
-    coarse_labels,
-)
 from hyperspy_t2t.strain.continuation import (
     core,
     linear_continuation,
@@ -21,19 +19,45 @@ from hyperspy_t2t.strain.continuation import (
 from hyperspy_t2t.strain.maps import LatticeField
 
 COMPONENTS = ("exx", "eyy", "exy", "rotation")
+_MAPS = ("displacement", "gradient", "amplitude", "std")
+"""What a domain has at each place of its coarse grid."""
 
 
-def field_of(domain: dict) -> LatticeField:
-    """Interpolating field of a stored domain."""
+def domains_of(node: Any) -> dict[str, dict]:
+    """Domains in a node of metadata; large maps of them stay dask until they are used.
+
+    In memory each would be there once more.
+    """
+    import dask
+
+    domains = node.as_dictionary()
+    (small,) = dask.compute(
+        {
+            name: {key: value for key, value in domain.items() if key not in _MAPS}
+            for name, domain in domains.items()
+        }
+    )
+    return StoredNode({name: domains[name] | small[name] for name in domains})
+
+
+def fields_of(
+    domains: Sequence[dict], *, angle: float = 0.0, std: bool = False
+) -> list[LatticeField]:
+    """Fields of stored domains along axes turned by `angle` radians."""
+    return [field_of(domain, std=std).in_axes(angle) for domain in domains]
+
+
+def field_of(domain: dict, *, std: bool = False) -> LatticeField:
+    """Interpolating field of a stored domain, with its standard errors if asked for."""
     domain = StoredNode(domain)  # which says so if something is missing
     return LatticeField.from_samples(
         ImageGrid.from_dict(domain["grid"]),
         np.asarray(domain["members"]).tolist(),
-        np.asarray(domain["displacement"]),
-        np.asarray(domain["gradient"]),
-        np.asarray(domain["amplitude"]),
+        domain["displacement"],
+        domain["gradient"],
+        domain["amplitude"],
         faintest=float(domain["faintest"]),
-        std=np.asarray(domain["std"]) if "std" in domain else None,
+        std=np.asarray(domain["std"]) if std and "std" in domain else None,
     )
 
 
@@ -43,7 +67,7 @@ def field_of_region(domain: dict, source: Source, label: int) -> LatticeField:
     An average across a border mixes two lattices. What the inside of the region
     says is continued to its border, so that its atoms follow its own lattice.
     """
-    inside = coarse_labels(source, ImageGrid.from_dict(domain["grid"])) == label
+    inside = source.labels_at(ImageGrid.from_dict(domain["grid"])) == label
     if not inside.any():
         return field_of(domain)
     # Where the fringes are lost in noise, the lattice around is the better guess.
@@ -67,9 +91,27 @@ def field_of_places(domain: dict, label: int, known: np.ndarray) -> LatticeField
         (label,),
         displacement,
         gradient[..., rows, columns],
-        np.asarray(domain["amplitude"]),
+        domain["amplitude"],
         faintest=float(domain["faintest"]),
     )
+
+
+def when_needed(
+    source: Source, make: Any, domains: Iterable[dict], *args: Any, **kwargs: Any
+) -> Any:
+    """make(domains, …), of a lazy micrograph not before its blocks are computed.
+
+    A lazy map so holds no second copy of what the domains are.
+    """
+    domains = [dict(domain) for domain in domains]
+    if not source.lazy:
+        return make(domains, *args, **kwargs)
+    import dask
+
+    if not kwargs.get("std"):
+        for domain in domains:
+            domain.pop("std", None)
+    return dask.delayed(make)(domains, *args, **kwargs)
 
 
 def by_blocks(

@@ -13,7 +13,6 @@ from hyperspy_t2t.phases.solution import PhaseSolution
 from hyperspy_t2t.signals._carried.companions import in_memory
 from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._peaks.solutions import best_of
-from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
 from hyperspy_t2t.strain.absolute import fitted_pair
 from hyperspy_t2t.strain.region_mean import depth_weight, error_of_mean, mean_gradient
 
@@ -96,7 +95,7 @@ def mean_lattices(strain: Any, source: Source) -> dict[int, MeanLattice]:
     found: dict[int, MeanLattice] = {}
     for domain in strain._domains().values():
         grid = ImageGrid.from_dict(domain["grid"])
-        labels = coarse_labels(source, grid)
+        labels = source.labels_at(grid)
         seen = np.asarray(domain["amplitude"]) > float(domain["faintest"])
         for label in np.asarray(domain["members"]).tolist():
             inside = (labels == label) & seen

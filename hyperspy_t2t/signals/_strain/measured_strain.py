@@ -11,8 +11,7 @@ import numpy as np
 
 from hyperspy_t2t.array_types import pair
 from hyperspy_t2t.calibration import ImageGrid
-from hyperspy_t2t.segmentation.regions import nearest_indices
-from hyperspy_t2t.signals._carried.source import LARGEST_WINDOW, Source
+from hyperspy_t2t.signals._carried.source import LARGEST_WINDOW, RegionImage, Source
 from hyperspy_t2t.signals._strain.reference import Box, box_pixels
 from hyperspy_t2t.strain.continuation import core
 from hyperspy_t2t.strain.counting_noise import FringeNoise
@@ -32,6 +31,8 @@ from hyperspy_t2t.strain.resolution import (
     ExpectedErrors,
     expected_errors,
 )
+from hyperspy_t2t.strain.row_jitter import row_jitter
+from hyperspy_t2t.strain.row_noise import RowNoise
 from hyperspy_t2t.strain.sampled_parts import joined, sampled_parts, thinned
 from hyperspy_t2t.strain.setup import (
     Domain,
@@ -118,7 +119,12 @@ def measured(source: Source, setup: Setup, box: Box | None) -> Iterator[Measured
     """
     sigma = setup.resolution
     check_resolution(sigma, setup.domain.g_vectors, source.grid)
-    domain, noise, width = _probed(source, setup, box)
+    part = _reference_part(source, setup, box)
+    rows = row_jitter(
+        part.image, part.grid, setup.domain.g_vectors[:2], reference=part.mask,
+        resolution=sigma,
+    )  # fmt: skip
+    domain, noise, width = _probed(source, part, setup, rows)
     reason = "chosen by the user"
     if setup.coarsest is not None:
         coarsest = min(setup.coarsest, max(sigma, _depth(source, domain, sigma) / 2))
@@ -128,7 +134,8 @@ def measured(source: Source, setup: Setup, box: Box | None) -> Iterator[Measured
         if errors.best > 0 and setup.usable.any():
             # More fringes stand out of less noise.
             again_at = replace(setup, resolution=sigma)
-            domain, again, width = _probed(source, again_at, box)
+            part = _reference_part(source, again_at, box)
+            domain, again, width = _probed(source, part, again_at, rows)
             noise = replace(noise, products=again.products)
     fringes = FringeImage(
         source.image, source.grid, domain.g_vectors, sigma, setup.device, width
@@ -138,7 +145,7 @@ def measured(source: Source, setup: Setup, box: Box | None) -> Iterator[Measured
     own = _mismatched(domain, setup.spots, sigma)
     rest = replace(domain, members=tuple(m for m in domain.members if m not in own))
     yield Measured(rest, found, noise, sigma, reason, limit)
-    labels = coarse_labels(source, found.grid) if own else None
+    labels = source.labels_at(found.grid) if own else None
     for label, g_vectors in own.items():
         neighbour = neighbour_field(
             replace(fringes, g_vectors=g_vectors),
@@ -161,7 +168,7 @@ def _depth(source: Source, domain: Domain, sigma: float) -> float:
     from scipy.ndimage import distance_transform_edt
 
     coarse = coarse_grid(source.grid, sigma)
-    inside = np.pad(coarse_labels(source, coarse) == domain.reference, 1)
+    inside = np.pad(source.labels_at(coarse) == domain.reference, 1)
     return float(distance_transform_edt(inside, sampling=coarse.pixel_size).max())
 
 
@@ -184,7 +191,7 @@ def _field(
     box: Box | None,
 ) -> PhaseField:
     """Phase field of one domain."""
-    labels = coarse_labels(source, fringes.coarse)
+    labels = source.labels_at(fringes.coarse)
     return phase_field(
         fringes,
         reference=_reference_mask(labels, domain, fringes.coarse, box),
@@ -209,10 +216,8 @@ def _reference_mask(
     return (labels == domain.reference) & inside
 
 
-def _probed(
-    source: Source, setup: Setup, box: Box | None
-) -> tuple[Domain, FringeNoise, float]:
-    """The domain with all g of use, the noise of their fringes, the column width."""
+def _reference_part(source: Source, setup: Setup, box: Box | None) -> RegionImage:
+    """What is read of the reference to tell its noise and which g are of use."""
     domain, sigma = setup.domain, setup.resolution
     steps = np.array(source.grid.pixel_size)
     if box is not None:
@@ -238,9 +243,17 @@ def _probed(
         enough = _FEW * 4 * np.pi * sigma**2 / np.prod(steps)
         if (reference & inside).sum() >= enough:
             reference = reference & inside
+    return replace(part, mask=reference)
+
+
+def _probed(
+    source: Source, part: RegionImage, setup: Setup, rows: RowNoise | None
+) -> tuple[Domain, FringeNoise, float]:
+    """The domain with all g of use, the noise of their fringes, the column width."""
+    domain, sigma, reference = setup.domain, setup.resolution, part.mask
     at = partial(
         probe, part.image, reference, part.grid, domain.g_vectors, setup.nodes,
-        setup.usable, strength=setup.strength, device=setup.device,
+        setup.usable, strength=setup.strength, rows=rows, device=setup.device,
     )  # fmt: skip
     found = at(resolution=sigma)
     noise = found.noise
@@ -267,7 +280,7 @@ def _errors(
     )
     coarse = fringes.coarse
     margin = int(np.ceil(4 * 2 * COARSEST))  # the averages reach four deviations
-    members = np.isin(coarse_labels(source, thinned(coarse)), domain.members)
+    members = np.isin(source.labels_at(thinned(coarse)), domain.members)
     judged = [
         _judged(source, domain, fringes.of_part(part.whole), part.inner, noise)
         for part in sampled_parts(members, coarse.shape, margin=margin)
@@ -294,7 +307,7 @@ def _judged(
     noise: FringeNoise,
 ) -> tuple[np.ndarray, ...]:
     """β, its variance, weights in averages and the judged places of a part."""
-    labels = coarse_labels(source, fringes.grid)
+    labels = source.labels_at(fringes.grid)
     members = np.isin(labels, domain.members)
     gradient, variance, amplitude = local_gradient(fringes, members, noise)
     seen = amplitude > FAINTEST
@@ -326,9 +339,3 @@ def _faintest(noise: FringeNoise, sigma: float, found: PhaseField) -> float:
     """
     amplitude = noise_amplitude(noise.density, sigma)
     return max(FAINTEST, 3 * amplitude / float(found.typical.min()))
-
-
-def coarse_labels(source: Source, coarse: ImageGrid) -> np.ndarray:
-    """Label at each place of a coarse grid."""
-    rows, columns = nearest_indices(source.grid, coarse)
-    return np.asarray(source.labels[rows, :][:, columns])

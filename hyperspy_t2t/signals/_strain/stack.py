@@ -182,7 +182,7 @@ def lattice_block(
     labels: np.ndarray, grid: ImageGrid, domain: dict, *, kernel: Any, **kwargs: Any
 ) -> np.ndarray:
     """kernel(labels, grid, [field of a stored lattice], …) of a block of pixels."""
-    return kernel(labels, grid, [field_of(domain)], **kwargs)
+    return kernel(labels, grid, [field_of(domain, std=True)], **kwargs)
 
 
 def frames_by_blocks(

@@ -23,11 +23,15 @@ from hyperspy_t2t.signals._strain.choice import (
     setup_of_domain,
     spots_by_region,
 )
-from hyperspy_t2t.signals._strain.fields import COMPONENTS, by_blocks, field_of
+from hyperspy_t2t.signals._strain.fields import (
+    COMPONENTS,
+    by_blocks,
+    fields_of,
+    when_needed,
+)
 from hyperspy_t2t.signals._strain.measured_strain import (
     Measured,
     Setup,
-    coarse_labels,
     measured,
 )
 from hyperspy_t2t.signals._strain.reference import Box
@@ -141,8 +145,8 @@ def strain_map_of(
     }
     if origin.metadata.has_item("Phases"):
         metadata["Phases"] = origin.metadata.Phases.as_dictionary()
-    fields = [field_of(domain) for domain in domains.values()]
-    fields = [field.in_axes(np.deg2rad(angle)) for field in fields]
+    turn = np.deg2rad(angle)
+    fields = when_needed(source, fields_of, domains.values(), angle=turn)
     data = by_blocks(source, 4, strain_block, fields, convention=convention)
     axes = [
         {"name": "component", "size": 4, "navigate": True},
@@ -172,7 +176,7 @@ def _measured_domains(
             if domains and found.faintest >= 1:
                 noisy.extend(found.domain.members)
                 continue
-            labels = coarse_labels(source, found.field.grid)
+            labels = source.labels_at(found.field.grid)
             faint += _mostly_lost(found.domain, found.field, found.faintest, labels)
             domains[f"domain_{len(domains)}"] = domain_to_dict(found, convention, angle)
     if noisy:
@@ -221,6 +225,7 @@ def domain_to_dict(found: Measured, convention: Convention, angle: float = 0.0) 
         "faintest": found.faintest,
         "noise_density": noise.density,
         "noise_gain": noise.gain,
+        "row_jitter": np.zeros(2) if noise.rows is None else noise.rows.std,
         "g_vectors": field.g_vectors,
         "g_vectors_reason": domain.g_reason,
         "grid": field.grid.to_dict(),

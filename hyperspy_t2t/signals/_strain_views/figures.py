@@ -3,6 +3,7 @@
 """From a strain map to the numbers that its figures show, sampled for the screen."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,13 @@ from hyperspy_t2t.signals._peaks.solutions import best_of
 from hyperspy_t2t.signals._regions.contours import image_borders
 from hyperspy_t2t.signals._regions.stack import segments
 from hyperspy_t2t.signals._strain.fields import COMPONENTS
-from hyperspy_t2t.signals._strain.measured_strain import coarse_labels
+from hyperspy_t2t.signals._strain.valid_places import valid_places
 from hyperspy_t2t.signals._strain_views import plots
 from hyperspy_t2t.strain.continuation import core
 
 SIDE = 1024
 """Pixels of a figure's image along its longer side, at most."""
+_HATCHED = ", hatched: nearer than 2σ to a border, continued or mixed"
 
 
 def sampled(grid: ImageGrid, most: int) -> tuple[tuple[slice, slice], ImageGrid]:
@@ -58,17 +60,31 @@ def plot_maps(
     top = _limit("limits", limits, values[:3])
     turn = rotation_limit if rotation_limit is None else rotation_limit / factor
     turn = _limit("rotation_limit", turn, values[3])
+    places = places_of(strain, part, grid)
+    unsure = np.isfinite(values[0]) & ~_valid(strain, part, grid)
     plots.draw_maps(
         {name: values[COMPONENTS.index(name)] for name in names},
         grid,
-        places_of(strain, part, grid),
-        title=title_of(strain),
+        replace(places, unsure=unsure if unsure.any() else None),
+        title=title_of(strain) + (_HATCHED if unsure.any() else ""),
         limits={name: turn if name == "rotation" else top for name in names},
         rotation_units=rotation_units,
         cmap=cmap,
         axes_angle=float(strain.metadata.get_item("Strain.axes_angle", 0.0)),
         figure=figure,
     )
+
+
+def _valid(strain: Any, part: tuple, grid: ImageGrid) -> np.ndarray:
+    """Pixels of a sampled map whose strain is that of one lattice alone.
+
+    All of a map that has lost what says so.
+    """
+    labels = carried(strain, "Source.labels")
+    if labels is None or not stored_node(strain, "Strain.domains"):
+        return np.ones(grid.shape, bool)
+    source = Source(None, np.asarray(labels[part]), grid, lazy=False)
+    return valid_places(strain, source) > 0
 
 
 def checked_components(components: Sequence[str] | str) -> list[str]:
@@ -203,7 +219,7 @@ def _used(source: Source, domain: dict, box: Any) -> tuple[np.ndarray, ImageGrid
     x, y = np.moveaxis(coarse.to_nm(*np.indices(coarse.shape)), -1, 0)
     left, right, bottom, top = plots.extent(source.grid)
     inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
-    mask = inside & (coarse_labels(source, coarse) == int(domain["reference"]))
+    mask = inside & (source.labels_at(coarse) == int(domain["reference"]))
     if box is not None:
         left, top, right, bottom = box
         mask &= (x >= left) & (x <= right) & (y >= top) & (y <= bottom)

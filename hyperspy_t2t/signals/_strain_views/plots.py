@@ -17,7 +17,7 @@ from matplotlib.transforms import offset_copy
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from hyperspy_t2t.arguments import check_canvas
-from hyperspy_t2t.array_types import Array, Bools
+from hyperspy_t2t.array_types import Array, Bools, Mask
 from hyperspy_t2t.calibration import ImageGrid
 
 SYMBOLS = {
@@ -45,11 +45,14 @@ class Places:
         (x, y) within each region that is a reference, shape (m, 2).
     box
         Left, top, right, bottom of the part of the reference that was used, if any.
+    unsure
+        Pixels that are hatched, shape (ny, nx), if any.
     """
 
     outlines: Array = field(default_factory=lambda: np.empty((0, 2, 2)))
     references: Array = field(default_factory=lambda: np.empty((0, 2)))
     box: tuple[float, ...] | None = None
+    unsure: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ def draw_maps(
         ax.autoscale(False)
         figure.colorbar(image, ax=ax)
         _draw_places(ax, places, colour="0.2")
+        _hatch(ax, places.unsure, grid)
     for ax in panels.flat[len(maps) :]:
         ax.remove()
     add_scale_bar(panels.flat[0], right - left, bottom - top)
@@ -185,6 +189,18 @@ def _draw_places(ax: Axes, places: Places, *, colour: str) -> None:
                 label="reference",
             )
         )  # fmt: skip
+
+
+def _hatch(ax: Axes, unsure: Mask | None, grid: ImageGrid) -> None:
+    """Thin lines across some pixels, which leave their colours to be read."""
+    if unsure is None:
+        return
+    left, right, bottom, top = extent(grid)
+    hatched = ax.contourf(
+        unsure, levels=[0.5, 1.5], colors="none", hatches=["///"],
+        extent=(left, right, top, bottom), origin="lower",
+    )  # fmt: skip
+    hatched.set(edgecolor="0.5", linewidth=0, label="unsure")
 
 
 def _name_references(ax: Axes, places: Places) -> None:

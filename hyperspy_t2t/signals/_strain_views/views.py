@@ -34,10 +34,12 @@ class StrainViews(SignalMixin):
         """Draw the maps in one figure: centred colours, scale, frame, convention.
 
         The strains share their limits, rotation has its own. Grey is without strain;
-        thin lines are outlines of regions, dashed ones go around the reference. Maps
-        are sampled to at most 1024 pixels a side. To step through the components as
-        other signals of HyperSpy do, use :meth:`browse`; ``strain.exx.plot()`` shows
-        one alone.
+        thin lines are outlines of regions, dashed ones go around the reference. Hatched
+        is what ``validity`` leaves out: nearer than two standard deviations of the
+        average to a border, strain is continued from further inside, or mixed with that
+        of a neighbour. Maps are sampled to at most 1024 pixels a side. To step through
+        the components as other signals of HyperSpy do, use :meth:`browse`;
+        ``strain.exx.plot()`` shows one alone.
 
         Parameters
         ----------
