@@ -6,12 +6,12 @@ import numba
 import numpy as np
 
 from hyperspy_t2t.phases.evidence import REACH_OF_ERROR, VIOLATED, log_any, log_share
+from hyperspy_t2t.phases.reflections import MIN_D
 
 ABSENT = -2
 """Instead of a reflection: a node of the lattice where the structure factor is zero."""
 HIDDEN = -2
-"""Instead of a spot: a reflection that the region's own spectrum hides, or that lies
-further out than all spots."""
+"""Instead of a spot: a reflection that the region's own spectrum or `MIN_D` hides."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -54,17 +54,13 @@ def assign(
 
 
 @numba.njit(cache=True, nogil=True)
-def project(linear_map, p, scalars, own_row, expected):
-    """Where the reflections are in the image, into `expected`; marks hidden ones.
-
-    Those further out than the furthest spot are, as an aperture, a filter or the
-    transfer of the image may end there.
-    """
+def project(linear_map, p, shortest, own_row, expected):
+    """Where the reflections are in the image, into `expected`; marks hidden ones."""
     for j in range(len(p)):
         for r in range(2):
             expected[j, r] = linear_map[r, 0] * p[j, 0] + linear_map[r, 1] * p[j, 1]
         square = (expected[j] ** 2).sum()
-        if own_row[j] == -1 and not scalars[1] ** 2 <= square <= scalars[2] ** 2:
+        if own_row[j] == -1 and not shortest**2 <= square <= 1 / MIN_D**2:
             own_row[j] = HIDDEN
 
 

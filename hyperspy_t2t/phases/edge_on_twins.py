@@ -121,7 +121,7 @@ def _fixed_match(
     matched, evidence, share = row != -1, -np.inf, 0.0
     if count and (matched & explained).any():
         expected = np.empty((len(p), 2))
-        project(linear_map, p, scalars, own, expected)
+        project(linear_map, p, scalars[1], own, expected)
         evidence, share = best_contrast(log_power, explained, row, own, power, expected,
                                         scalars[0])  # fmt: skip
         absent = absent_nodes(linear_map, basis, expected, scalars[2])

@@ -34,9 +34,8 @@ BROAD = np.array([0.25, 0.7, 1.5])
 """Scales of the logistic density of ln(intensity) about the kinematic one: of nearly
 kinematic images, usual ones, and those where little is left of it."""
 BROAD_PRIOR = np.log([0.3, 0.4, 0.3])
-MISSED = 8.0
-"""Most that a missing reflection counts: −ln of the share that fail for any reason. Of
-2500 with ten times the power that is needed not one was missed in synthetic images."""
+MISSED = 5.0
+"""Most that a missing reflection counts: −ln of the share that fail for any reason."""
 ERRORS = np.array([0.0015, 0.004, 0.01])
 """Errors of g, relative to \\|g\\|, that no linear map of the image holds."""
 ERROR_PRIOR = np.log([0.4, 0.4, 0.2])

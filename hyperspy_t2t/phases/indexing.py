@@ -25,6 +25,9 @@ from hyperspy_t2t.phases.posterior import Hypotheses, probabilities
 from hyperspy_t2t.phases.unknown_lattice import lattice_evidence
 from hyperspy_t2t.phases.zone_patterns import REACHES, ZonePatterns, zone_patterns
 
+DOUBT = 0.3
+"""What each spot beyond the four that determine a map must give a candidate more than
+an unknown crystal: the model of an image is simpler than the image."""
 ANOTHER = -3.0
 """ln of the odds of a further crystal in a region before its spots are looked at."""
 AGAIN = 2.0
@@ -220,7 +223,8 @@ def _hypotheses(
     found: list[_Hypothesis], model: SpotModel, search: DistortionPrior
 ) -> Hypotheses:
     """Their weights without the prior of the distortion with which they were found."""
-    none = np.logaddexp(model.all_foreign, lattice_evidence(model))
+    unknown = np.logaddexp(model.all_foreign, lattice_evidence(model))
+    none = unknown + DOUBT * max((~model.explained).sum() - 4, 0)
     if not found:
         empty = np.empty((0, 3))
         return Hypotheses(np.empty(0), empty, np.empty((0, 3, 3)), float(none))

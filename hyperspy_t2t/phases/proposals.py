@@ -127,7 +127,7 @@ def _quick_evidence(
     own, away, expected,
 ):  # fmt: skip
     """Evidence at one error and without refinement, of the better kind of contrast."""
-    project(linear_map, p, scalars, own, expected)
+    project(linear_map, p, scalars[1], own, expected)
     best = -np.inf
     absent = absent_nodes(linear_map, basis, expected[: len(p)], scalars[2])
     for mode in range(2):

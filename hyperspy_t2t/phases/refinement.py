@@ -70,7 +70,7 @@ def refine(
     if count < fewest or not allowed(current, prior):
         return (False, inverse, rotation, node, matched, -np.inf, np.eye(3), 0.0, 0.0)
     expected = np.empty((len(p), 2))
-    project(current, p, scalars, own, expected)
+    project(current, p, scalars[1], own, expected)
     intensity, seen = best_contrast(log_power, explained, row, own, power, expected,
                                      scalars[0])  # fmt: skip
     absent = absent_nodes(current, basis, expected, scalars[2])

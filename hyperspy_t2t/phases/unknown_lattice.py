@@ -21,13 +21,8 @@ STRONGEST = 9
 """Spots whose pairs propose lattices."""
 MOST_NODES = 400
 """Lattices with more nodes within the spots explain any."""
-SPREADS = np.array([0.3, 0.8, 1.5])
-"""Scales of the logistic density of ln(intensity) about the envelope of all spots: of
-structure factors that are not known, in images as `BROAD` has them. All nodes of a
-simple crystal are alike."""
-SPREAD_PRIOR = np.log(np.array([0.12, 0.4, 0.48]))
-"""Structure factors of zones of the library, those of visible reflections, spread by
-less than 0.35 in two fifths of them, by 0.35 to 1.05 in half; with `BROAD_PRIOR`."""
+BROADER = 1.5
+"""As `BROAD`, for structure factors that are not known."""
 ABSENT_SHARES = np.array([0.05, 0.3, 0.6])
 """Shares of nodes with the structure factor zero, equally likely."""
 _BASES = np.array(
@@ -46,10 +41,9 @@ def lattice_evidence(model: SpotModel) -> float:
     """Logarithm of the evidence of an unknown crystal over foreign spots.
 
     A plane lattice of any shape, both of its vectors anywhere within the spots. Some of
-    its nodes are absent, others have structure factors that scatter about one, so that
-    their intensities fall off as those of all spots do. Integrated over the vectors
-    (Laplace), the share of absent nodes and how much structure factors scatter: spots
-    of a simple crystal need no candidate to be explained by, whatever their number.
+    its nodes are absent, others have any structure factor about one, so that their
+    intensities fall off as those of all spots do. Integrated over the vectors (Laplace)
+    and the share of absent nodes.
 
     Parameters
     ----------
@@ -137,45 +131,34 @@ def _positions(basis, g, std, foreign, explained, node, used):
 def _intensities(basis, g, log_power, explained, node, used, scalars):
     """Evidence of intensities of seen nodes and of the lack of others."""
     own = used & ~explained
-    empty = _empty_nodes(basis, node, used, scalars)
-    evidence = -np.inf
-    for w in range(len(SPREADS)):
-        fitted = envelope(log_power[own], g[own], scalars[0], True, SPREADS[w])
-        totals = own.sum() * np.log(1 - ABSENT_SHARES)
-        for i in range(len(g)):
-            if own[i]:
-                away = log_power[i] - envelope_terms(g[i]) @ fitted
-                totals += log_intensity(away, log_power[i], SPREADS[w])
-        for place in empty:
-            strength = (envelope_terms(place) @ fitted - THRESHOLD) / SPREADS[w]
-            hidden = np.exp(-softplus(strength))
-            totals += np.log(ABSENT_SHARES + (1 - ABSENT_SHARES) * hidden)
-        highest = totals.max()
-        value = np.log(np.exp(totals - highest).mean()) + highest
-        evidence = np.logaddexp(evidence, SPREAD_PRIOR[w] + value)
-    return evidence
-
-
-@numba.njit(cache=True, nogil=True)
-def _empty_nodes(basis, node, used, scalars):
-    """Nodes within the spots at which there is none, one of each Friedel pair."""
+    fitted = envelope(log_power[own], g[own], scalars[0], True, BROADER)
     reach = scalars[2]
     inverse = np.linalg.inv(basis)
     a = int(reach * np.sqrt((inverse[:, 0] ** 2).sum())) + 1
     b = int(reach * np.sqrt((inverse[:, 1] ** 2).sum())) + 1
     taken = np.zeros((2 * a + 1, 2 * b + 1), np.bool_)
-    for i in range(len(node)):
+    seen = 0.0
+    for i in range(len(g)):
         u, v = int(node[i, 0]), int(node[i, 1])
         if used[i] and abs(u) <= a and abs(v) <= b:
             taken[a + u, b + v] = taken[a - u, b - v] = True
-    places = np.empty(((a + 1) * (2 * b + 1), 2))
-    count = 0
+        if own[i]:
+            away = log_power[i] - envelope_terms(g[i]) @ fitted
+            seen += log_intensity(away, log_power[i], BROADER)
+    totals = np.full(len(ABSENT_SHARES), seen)
+    for k in range(len(ABSENT_SHARES)):
+        totals[k] += own.sum() * np.log(1 - ABSENT_SHARES[k])
     for u in range(0, a + 1):
         for v in range(-b, b + 1):
             if taken[a + u, b + v] or (u == 0 and v <= 0):
                 continue
             place = u * basis[0] + v * basis[1]
-            if scalars[1] ** 2 <= (place**2).sum() <= reach**2:
-                places[count] = place
-                count += 1
-    return places[:count]
+            square = (place**2).sum()
+            if square > reach**2 or square < scalars[1] ** 2:
+                continue
+            strength = (envelope_terms(place) @ fitted - THRESHOLD) / BROADER
+            hidden = np.exp(-softplus(strength))
+            for k in range(len(ABSENT_SHARES)):
+                share = ABSENT_SHARES[k]
+                totals[k] += np.log(share + (1 - share) * hidden)
+    return np.log(np.exp(totals - totals.max()).mean()) + totals.max()
