@@ -136,13 +136,13 @@ class Micrograph(PixelCompanions, Signal2D):
                 )  # fmt: skip
             else:
                 coarse = find_regions(image, window, method=method, **hints)
+            labels = full_labels(self.data, grid, frame, coarse)
         if method == "auto" and not coarse.structured:
             warnings.warn(
                 "No structure found: no step of the grey level and no lattice stands "
                 "out of the noise, so the whole image is one region.",
                 stacklevel=user_level(),
             )
-        labels = full_labels(self.data, grid, frame, coarse)
         given = {"method": method, **hints}
         if method == "sam":
             given |= sam.recorded(prompts)
