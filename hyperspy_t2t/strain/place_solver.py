@@ -159,6 +159,28 @@ def _solvers(lattice, weight, correlation, result):  # pragma: no cover - compil
 
 
 @_compiled
+def _roots(weight, beyond, expected, sigma, place, root):  # pragma: no cover - compiled
+    """Square roots of the weights of the slopes of all fringes at one place."""
+    for k in range(len(root)):
+        spread = 1 + sigma**2 * (expected[0, k] ** 2 + expected[1, k] ** 2)
+        one = weight[k, place]
+        root[k] = np.sqrt(one / (1 + one * beyond[k]) / spread)
+
+
+@_compiled
+def _of_rows(solver, of_rows, result):  # pragma: no cover - compiled
+    """Covariance xx, xy, yy of ∂u/∂x and ∂u/∂y by the rows, into `result` (2, 3)."""
+    result[:] = 0.0
+    for k in range(of_rows.shape[1]):
+        for other in range(of_rows.shape[2]):
+            for j in range(2):
+                related = of_rows[j, k, other] / (4 * np.pi**2)
+                result[j, 0] += solver[0, k] * related * solver[0, other]
+                result[j, 1] += solver[0, k] * related * solver[1, other]
+                result[j, 2] += solver[1, k] * related * solver[1, other]
+
+
+@_compiled
 def _gradients(
     lattice,
     change,
@@ -182,10 +204,7 @@ def _gradients(
             beta[n] = first[n, place]
         if count > 2:
             _expect(lattice, change, beta, expected)
-            for k in range(count):
-                spread = 1 + sigma**2 * (expected[0, k] ** 2 + expected[1, k] ** 2)
-                one = weight[k, place]
-                root[k] = np.sqrt(one / (1 + one * beyond[k]) / spread)
+            _roots(weight, beyond, expected, sigma, place, root)
             _solved(lattice, root, correlation, memory, solver)
             for i in range(2):
                 for j in range(2):
@@ -196,19 +215,9 @@ def _gradients(
         for n in range(4):
             gradient[n, place] = beta[n]
         _expect(lattice, change, beta, expected)
-        for k in range(count):
-            spread = 1 + sigma**2 * (expected[0, k] ** 2 + expected[1, k] ** 2)
-            one = weight[k, place]
-            root[k] = np.sqrt(one / (1 + one * beyond[k]) / spread)
+        _roots(weight, beyond, expected, sigma, place, root)
         _solved(lattice, root, correlation, memory, solver)
-        by_rows[:] = 0.0
-        for k in range(of_rows.shape[1]):
-            for other in range(count):
-                for j in range(2):
-                    related = of_rows[j, k, other] / (4 * np.pi**2)
-                    by_rows[j, 0] += solver[0, k] * related * solver[0, other]
-                    by_rows[j, 1] += solver[0, k] * related * solver[1, other]
-                    by_rows[j, 2] += solver[1, k] * related * solver[1, other]
+        _of_rows(solver, of_rows, by_rows)
         for k in range(count):
             one = weight[k, place]
             scale = 1 / (2 * np.pi * np.sqrt(one)) if one > 0 else 0.0
