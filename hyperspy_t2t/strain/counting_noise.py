@@ -154,6 +154,18 @@ def _usual(excess: Array, weight: Array) -> Bools:
     return inside & (excess <= 5 * np.median(excess[inside]))
 
 
+def _without_rows(seen: Array, of_rows: Array) -> Array:
+    """Covariances of slopes along x and along y less those by rows, all (2, m, m).
+
+    Nearly all of these is along y, from so few rows that half of it may be missing or
+    too much. So y counts only where more is left of it than rows explain: then the scan
+    has other disturbances.
+    """
+    along_x, along_y = (_less(*pair) for pair in zip(seen, of_rows, strict=True))
+    excess = along_y.trace() - along_x.trace()
+    return np.stack([along_x, along_y if excess > of_rows[1].trace() else along_x])
+
+
 def _less(covariance: Array, part: Array) -> Array:
     """A covariance less a part of it, positive."""
     values, vectors = np.linalg.eigh(covariance - part)
@@ -187,8 +199,8 @@ def fringe_noise(
     weight
         Of each place in the reference, sum 1, shape (ny, nx).
     rows
-        Noise by rows off their places, if there is any. It is in the slopes along y;
-        then the density is that of the slopes along x, less the little they have of it.
+        Noise by rows off their places, if there is any: what it adds to the slopes is
+        no noise of counts. What it cannot explain along y stays in the density.
     """
     if len(lattice) < FEWEST:
         raise ValueError(
@@ -203,15 +215,15 @@ def fringe_noise(
     mean = steady * (fringes.amplitude * weight).sum(axis=(1, 2))
     basis, _ = np.linalg.qr(mean[:, None] * lattice, mode="complete")
     free = basis[:, 2:]
-    left = np.einsum("km,kjyx->mjyx", free, scaled if rows is None else scaled[:, :1])
+    left = np.einsum("km,kjyx->mjyx", free, scaled)
     usual = _usual((left**2).sum(axis=(0, 1)), weight)
     level = float((fringes.mean * weight).sum())
     weight = usual / usual.sum()  # every place tells as much
-    seen = np.einsum("kjyx,ljyx,yx->kl", left, left, weight, optimize=True)
-    seen /= left.shape[1]
+    seen = np.einsum("kjyx,ljyx,yx->jkl", left, left, weight, optimize=True)
     if rows is not None:
-        by_rows = mean[:, None] * rows.errors(lattice, sigma).of_slopes[0] * mean
-        seen = _less(seen, free.T @ by_rows @ free)
+        of_slopes = mean[:, None] * rows.errors(lattice, sigma).of_slopes * mean
+        seen = _without_rows(seen, free.T @ of_slopes @ free)
+    seen = seen.mean(axis=0)
     largest = -_LARGEST / min(np.linalg.eigvalsh(products).min(), -1e-300)
     gains = np.linspace(0, largest, _STEPS)
     expected = np.eye(len(seen)) + gains[:, None, None] * (free.T @ products @ free)

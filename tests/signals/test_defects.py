@@ -12,6 +12,7 @@ from hyperspy_t2t.data import scene
 from hyperspy_t2t.data.displacements import EdgeDislocation, Uniform, relaxed_epitaxy
 from hyperspy_t2t.data.synthetic import Region, synthetic_micrograph
 from hyperspy_t2t.signals import Micrograph
+from hyperspy_t2t.signals._carried import companions
 
 EDGE = np.array([384 * 0.02 + 0.04, 384 * 0.02 + 0.03])
 STRONTIUM = "SrTiO3 cubic perovskite"
@@ -68,6 +69,21 @@ def test_lazy_and_saved_maps_give_the_same(edge, tmp_path) -> None:
     for name, values in edge.dislocations().items():
         np.testing.assert_allclose(lazy[name], values, atol=1e-6)
         np.testing.assert_array_equal(saved[name], values)
+
+
+def test_the_search_leaves_large_maps_as_they_are(edge, monkeypatch) -> None:
+    """Those are dask without a copy of their own; the search turns them into phases."""
+    monkeypatch.setattr(companions, "_SMALL", 0)
+    strain = edge.deepcopy()
+    names = ("displacement", "gradient", "amplitude")
+    domain = strain.metadata.Strain.domains.domain_0
+    before = {name: np.array(domain.get_item(name)) for name in names}
+    for name in names:
+        domain.set_item(name, companions.small_or_dask(before[name].copy()))
+    strain.faults()
+    strain.dislocations()
+    for name in names:
+        np.testing.assert_array_equal(np.asarray(domain.get_item(name)), before[name])
 
 
 def test_without_phases_there_is_no_crystal_direction(edge_image, edge) -> None:

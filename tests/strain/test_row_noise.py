@@ -10,6 +10,7 @@ import pytest
 from hyperspy_t2t.calibration import ImageGrid
 from hyperspy_t2t.data.displacements import EdgeDislocation, Gradient, coherent_epitaxy
 from hyperspy_t2t.data.synthetic import Region, Scan, synthetic_arrays
+from hyperspy_t2t.strain.counting_noise import _without_rows
 from hyperspy_t2t.strain.fringes import local_fringes
 from hyperspy_t2t.strain.row_jitter import row_jitter
 from hyperspy_t2t.strain.row_noise import RowNoise
@@ -176,3 +177,14 @@ def test_nothing_to_see() -> None:
     image, grid, pair, inside = drawn("layers", 200.0, 0, row_jitter=0.5)
     inside = inside & (np.arange(400) < 240)[:, None]
     assert said_of(image, grid, pair, inside) is None
+
+
+def test_what_rows_cannot_explain_stays_noise() -> None:
+    """Half of what they add may be wrong; more of it is another disturbance."""
+    counts, rows = np.diag([2.0, 1.0]), np.diag([0.0, 4.0])
+    of_rows = np.stack([0 * rows, rows])
+    for share in (0.6, 1.0, 1.4):
+        found = _without_rows(np.stack([counts, counts + share * rows]), of_rows)
+        np.testing.assert_allclose(found, [counts, counts])
+    found = _without_rows(np.stack([counts, counts + 3 * rows]), of_rows)
+    np.testing.assert_allclose(found, [counts, counts + 2 * rows])

@@ -100,9 +100,11 @@ class Phases:
 
 
 def _map(name: str, domains: list[dict], members: list[np.ndarray]) -> np.ndarray:
-    """A map of several domains, each where its members are, (…, ny, nx)."""
+    """A copy of a map of several domains, each at its members, (…, ny, nx)."""
     first = domains[0][name]
-    values = first.copy() if isinstance(first, np.ndarray) else np.asarray(first)
+    values = np.empty(first.shape)
+    for place in np.ndindex(first.shape[:-2]):  # no more than one twice in memory
+        values[place] = first[place]
     for domain, own in zip(domains[1:], members[1:], strict=True):
         values[..., own] = np.asarray(domain[name])[..., own]
     return values
