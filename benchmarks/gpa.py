@@ -15,10 +15,10 @@ speed      CPU seconds (median of five after a first, small call) and peak memor
 Errors are in 1e-4 in the "gpa" convention, more than 1.5 nm from frame and interface
 and more than 2 nm (--from-core) from a dislocation, over all seeds. "False" is the
 largest strain in per cent more than 1.5 nm from the frame, where interfaces are
-unstrained. "Error over quoted" is the standard deviation of error over quoted standard
-error. Scenes are in gpa_scenes.py, other programs in gpa_rivals.py. In an environment
-of its own or in this one: pip install kemstem==0.0.6. A program that is not there is
-said to be so.
+unstrained. "Error over quoted" is the standard deviation of error, blur included, over
+quoted standard error. Scenes are in gpa_scenes.py, other programs in gpa_rivals.py. In
+an environment of its own or in this one: pip install kemstem==0.0.6. A program that is
+not there is said to be so.
 """
 
 import argparse
@@ -251,10 +251,9 @@ class Score:
 
     def add(self, scene: Scene, found: Map, blur: float) -> None:
         """Take in one map."""
-        truth = np.full_like(found.strain, np.nan)
-        for members, reference in found.references:
-            truth[:, members] = scene.strain(reference, blur=blur)[:, members]
-        error = found.strain - truth
+        error, whole = (
+            found.strain - scene_truth(scene, found, b) for b in (blur, 0.0)
+        )
         known = np.isfinite(error).all(axis=0)
         scored = scene.scored & known
         self.found.append(scored.sum() / scene.scored.sum())
@@ -264,7 +263,7 @@ class Score:
         inside = scene.within(1.5) & known
         self.false.append(100 * np.abs(error[:, inside]).max())
         if found.std is not None:
-            self.ratios.append((error / found.std)[:, scored])
+            self.ratios.append((whole / found.std)[:, scored])
         if found.labels is not None:
             self.interface.append(_misplaced(scene, found.labels))
         self.seconds.append(found.seconds)
@@ -285,6 +284,14 @@ class Score:
             f"{max(self.false):.2f}",
             ratio,
         ]
+
+
+def scene_truth(scene: Scene, found: Map, blur: float) -> Array:
+    """The strain that a map should have, each region against its reference."""
+    truth = np.full_like(found.strain, np.nan)
+    for members, reference in found.references:
+        truth[:, members] = scene.strain(reference, blur=blur)[:, members]
+    return truth
 
 
 def _misplaced(scene: Scene, labels: Array) -> float:

@@ -2,7 +2,7 @@
 # License v3.0 or later; see LICENSE.
 """StrainMap: strain, rotation and displacement of a micrograph."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from hyperspy_t2t.signals._carried.source import Source
 from hyperspy_t2t.signals._strain.derived import StrainPhysics
 from hyperspy_t2t.signals._strain.fields import (
     COMPONENTS,
+    ERRORS,
     by_blocks,
     domains_of,
     fields_of,
@@ -100,28 +101,37 @@ class StrainMap(
 
     @property
     def uncertainty(self) -> Signal2D:
-        """Standard errors by noise, ``<4 | x, y>`` in the order of the components.
+        """Standard errors, ``<4 | x, y>`` in the order of the components.
 
-        From the noise of the reference, measured by how far its fringes disagree, the
-        amplitude of the fringes at each place and their number, and from rows that were
+        By noise: that of the reference, measured by how far its fringes disagree, the
+        amplitude of the fringes at each place and their number, and rows that were
         taken off their places at random, where these are seen above the noise:
         ``row_jitter`` of ``metadata.Strain.domains.domain_0`` is how far (x, y) in nm.
-        Blur, other distortion of the scan and the error of the reference's mean are not
-        part of it.
+        By blur: what a second average over the resolution changes, less what noise
+        explains of it (:func:`~hyperspy_t2t.strain.blur.local_blur`). Other distortion
+        of the scan and the error of the reference's mean are not part of it.
         """
-        from hyperspy_t2t.strain.maps import uncertainty_block
-
-        data = self._by_lattice(4, uncertainty_block, std=True)
         return self._components(
-            data, 4, title="uncertainty of strain", quantity="Standard error"
+            self._errors(ERRORS),
+            4,
+            title="uncertainty of strain",
+            quantity="Standard error",
         )
 
-    def _by_lattice(self, depth: int, kernel: Any, *, std: bool = False) -> Any:
+    def _errors(self, names: Sequence[str]) -> Any:
+        """Standard errors by noise ("std"), "blur" or both, (…, 4, ny, nx)."""
+        from hyperspy_t2t.strain.maps import uncertainty_block
+
+        return self._by_lattice(4, uncertainty_block, errors=names)
+
+    def _by_lattice(
+        self, depth: int, kernel: Any, *, errors: Sequence[str] = ()
+    ) -> Any:
         """kernel(labels, grid, fields) of all pixels, of each frame of a stack."""
         if self._frames_shape():
-            return self._by_frame_and_block(depth, kernel)
+            return self._by_frame_and_block(depth, kernel, errors=errors)
         source = self._source()
-        fields = when_needed(source, fields_of, self._domains().values(), std=std)
+        fields = when_needed(source, fields_of, self._domains().values(), errors=errors)
         return by_blocks(source, depth, kernel, fields)
 
     def _components(

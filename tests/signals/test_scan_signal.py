@@ -99,7 +99,7 @@ def test_the_noise_is_that_of_the_reference_not_of_the_vacuum_around_it():
     image.data = np.where(labels == 1, image.data, vacuum)
     regions = SegmentedImage.from_labels(image, labels)
     strain = regions.find_peaks(method="statistics").gpa(reference=1)
-    quoted = np.nanmedian(strain.uncertainty.data[:, labels == 1], axis=1).max()
+    quoted = np.nanmedian(strain._errors(["std"])[:, labels == 1], axis=1).max()
     noise = strain.quality()["signal"]["strain_noise"]
     assert noise == pytest.approx(quoted, rel=0.2)
 

@@ -165,10 +165,11 @@ def test_browsing_as_other_signals_do(chain) -> None:
     (axes,) = (ax for ax in plt.gcf().axes if ax.images)
     assert axes.images[0].norm.vmin == -axes.images[0].norm.vmax < 0
     plt.close("all")
-    chain.strain.plot(vmin=-0.01, vmax=0.03, cmap="viridis")
-    image = chain.strain._plot.signal_plot.ax.images[0]
+    strain = chain.strain.deepcopy()  # others look at its axes
+    strain.plot(vmin=-0.01, vmax=0.03, cmap="viridis")
+    image = strain._plot.signal_plot.ax.images[0]
     assert (image.norm.vmin, image.norm.vmax) == (-0.01, 0.03)
-    chain.strain.axes_manager.indices = (2,)
+    strain.axes_manager.indices = (2,)
     assert image.get_cmap().name == "viridis"
 
 
@@ -318,8 +319,12 @@ def test_profile_of_a_roi(eager) -> None:
 def test_variance_of_a_profile(eager, monkeypatch) -> None:
     """Held where HyperSpy's fits look for it; the kernel's test draws noise."""
     strain = eager.strain
-    errors = hs.signals.Signal2D(np.full(strain.data.shape, 1e-3, np.float32))
-    monkeypatch.setattr(type(strain), "uncertainty", errors, raising=False)
+    squares = {"std": 1e-6, "blur": 0.0}
+
+    def errors(part, names):
+        return np.full(part.data.shape, np.sqrt(sum(squares[one] for one in names)))
+
+    monkeypatch.setattr(type(strain), "_errors", errors)
     line = strain.profile((2.0, 2.0), (2.0, 4.0)).get_noise_variance()
     np.testing.assert_allclose(line.data, 1e-6, rtol=1e-5)
     wide = strain.profile((4.0, 2.0), (4.0, 4.0), width=4.0).get_noise_variance()
@@ -330,6 +335,9 @@ def test_variance_of_a_profile(eager, monkeypatch) -> None:
     np.testing.assert_allclose(
         wide.data[1], 1e-6 * (np.sqrt(np.pi) / t - 1 / t**2), rtol=1e-3
     )
+    squares["blur"] = 4e-6  # which is alike across the line
+    blurred = strain.profile((4.0, 2.0), (4.0, 4.0), width=4.0).get_noise_variance()
+    np.testing.assert_allclose(blurred.data - wide.data, 4e-6, rtol=1e-3)
 
 
 def test_statistics_of_all_pixels(chain) -> None:

@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from hyperspy_t2t.data import Region, synthetic_micrograph
-from hyperspy_t2t.data.displacements import coherent_epitaxy, relaxed_epitaxy
+from hyperspy_t2t.data.displacements import (
+    GaussianBump,
+    coherent_epitaxy,
+    relaxed_epitaxy,
+)
 from hyperspy_t2t.signals import SegmentedImage
 
 SHAPE, PIXEL, FAR = (400, 352), 0.02, 65
@@ -72,6 +76,33 @@ def test_quoted_errors_are_honest(crystal: str, dose: float) -> None:
     each = np.sqrt((ratio**2).mean(axis=1))
     assert each.min() > 0.8 and each.max() < 1.3, each
     assert 0.85 < np.sqrt((ratio**2).mean()) < 1.2
+
+
+def test_strain_that_changes_within_the_resolution() -> None:
+    """Its blur, here more than the noise, is in the errors and in those of profiles."""
+    middle = (SHAPE[1] * PIXEL / 2, SHAPE[0] * PIXEL / 2)
+    bump = GaussianBump((0.02, 0.02), middle, 1.2)
+    crystal = Region(*CRYSTALS["Si [110]"], origin=middle, displacement=bump)
+    signal = synthetic_micrograph(
+        [crystal], shape=SHAPE, pixel_size=PIXEL, probe_size=0.045, dose=100, seed=0
+    )
+    peaks = peaks_of(signal)
+    strain = peaks.gpa((0.6, 0.6, 6.4, 1.6), resolution=0.4)
+    truth = np.asarray(signal.metadata.Truth.strain.reference)
+    where = np.s_[:, 70:-70, 70:-70]
+    error = np.asarray(strain.data) - truth
+    error -= error[where].mean(axis=(1, 2), keepdims=True)  # not of its reference
+    noise, both = strain._errors(["std"]), strain.uncertainty.data
+    alone, ratio = ((error / one)[where] for one in (noise, both))
+    assert np.sqrt((alone**2).mean()) > 1.5
+    assert 0.85 < np.sqrt((ratio**2).mean()) < 1.2
+    profile = strain.profile((1.5, 4.0), (5.5, 4.0), width=1.0, component="eyy")
+    least = (both[1] ** 2 - noise[1] ** 2)[176:225, 76:275].mean(axis=0).max()
+    assert profile.get_noise_variance().data.max() > 0.9 * least
+    # Maps of older versions have no blur.
+    old = strain.deepcopy()
+    del old.metadata.Strain.domains.domain_0.blur
+    np.testing.assert_array_equal(old.uncertainty.data, noise)
 
 
 @pytest.mark.parametrize("dose", [2, 20, 200])

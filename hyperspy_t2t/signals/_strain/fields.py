@@ -19,7 +19,9 @@ from hyperspy_t2t.strain.continuation import (
 from hyperspy_t2t.strain.maps import LatticeField
 
 COMPONENTS = ("exx", "eyy", "exy", "rotation")
-_MAPS = ("displacement", "gradient", "amplitude", "std")
+ERRORS = ("std", "blur")
+"""Root mean squares of the errors of the components, by noise and by blur."""
+_MAPS = ("displacement", "gradient", "amplitude", *ERRORS)
 """What a domain has at each place of its coarse grid."""
 
 
@@ -41,14 +43,17 @@ def domains_of(node: Any) -> dict[str, dict]:
 
 
 def fields_of(
-    domains: Sequence[dict], *, angle: float = 0.0, std: bool = False
+    domains: Sequence[dict], *, angle: float = 0.0, errors: Sequence[str] = ()
 ) -> list[LatticeField]:
     """Fields of stored domains along axes turned by `angle` radians."""
-    return [field_of(domain, std=std).in_axes(angle) for domain in domains]
+    return [field_of(domain, errors=errors).in_axes(angle) for domain in domains]
 
 
-def field_of(domain: dict, *, std: bool = False) -> LatticeField:
-    """Interpolating field of a stored domain, with its standard errors if asked for."""
+def field_of(domain: dict, *, errors: Sequence[str] = ()) -> LatticeField:
+    """Interpolating field of a stored domain, and of its errors by what is asked for.
+
+    Older maps have none by blur.
+    """
     domain = StoredNode(domain)  # which says so if something is missing
     return LatticeField.from_samples(
         ImageGrid.from_dict(domain["grid"]),
@@ -57,8 +62,13 @@ def field_of(domain: dict, *, std: bool = False) -> LatticeField:
         domain["gradient"],
         domain["amplitude"],
         faintest=float(domain["faintest"]),
-        std=np.asarray(domain["std"]) if std and "std" in domain else None,
+        std=_together([np.asarray(domain[e]) for e in errors if e in domain]),
     )
+
+
+def _together(errors: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Root of the sum of the squares of independent errors, None without any."""
+    return np.sqrt(sum(one.astype(float) ** 2 for one in errors)) if errors else None
 
 
 def field_of_region(domain: dict, source: Source, label: int) -> LatticeField:
@@ -108,9 +118,9 @@ def when_needed(
         return make(domains, *args, **kwargs)
     import dask
 
-    if not kwargs.get("std"):
-        for domain in domains:
-            domain.pop("std", None)
+    for domain in domains:
+        for unused in set(ERRORS).difference(kwargs.get("errors", ())):
+            domain.pop(unused, None)
     return dask.delayed(make)(domains, *args, **kwargs)
 
 

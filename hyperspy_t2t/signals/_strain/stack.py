@@ -44,7 +44,7 @@ _COMMON = (
     "g_vectors_reason", "grid",
 )  # fmt: skip
 """What all frames share of the metadata of a lattice; the rest is per frame."""
-_MAPS = ("displacement", "gradient", "amplitude", "std")
+_MAPS = ("displacement", "gradient", "amplitude", "std", "blur")
 _ABSENT = {"displacement": 0.0, "gradient": 0.0, "amplitude": 0.0, "faintest": np.inf}
 """What stands for a frame without strain, NaN elsewhere: no fringes to be trusted."""
 
@@ -120,7 +120,8 @@ def measure_frame(
         return str(error)
     if not found.faintest < 1:
         return "the fringes of the reference do not stand above the noise"
-    domain = domain_to_dict(found, convention)
+    labels = source.labels_at(found.field.grid)
+    domain = domain_to_dict(found, labels, convention)
     for key in _MAPS:  # half their memory, as there is one for each frame
         domain[key] = np.asarray(domain[key], np.float32)
     return {
@@ -179,10 +180,16 @@ def _joined(
 
 
 def lattice_block(
-    labels: np.ndarray, grid: ImageGrid, domain: dict, *, kernel: Any, **kwargs: Any
+    labels: np.ndarray,
+    grid: ImageGrid,
+    domain: dict,
+    *,
+    kernel: Any,
+    errors: Sequence[str] = (),
+    **kwargs: Any,
 ) -> np.ndarray:
     """kernel(labels, grid, [field of a stored lattice], …) of a block of pixels."""
-    return kernel(labels, grid, [field_of(domain, std=True)], **kwargs)
+    return kernel(labels, grid, [field_of(domain, errors=errors)], **kwargs)
 
 
 def frames_by_blocks(
@@ -377,12 +384,12 @@ class StrainStack(SignalMixin):
                 f"Choose one, strain.frame({', '.join('0' * len(shape))})."
             )
 
-    def _by_frame_and_block(self, depth: int, kernel: Any) -> Any:
+    def _by_frame_and_block(self, depth: int, kernel: Any, **kwargs: Any) -> Any:
         """kernel(labels, grid, fields) of all pixels of each frame."""
         stored = self.metadata.Strain.frames
         common, arrays = stored.common.as_dictionary(), stored.arrays.as_dictionary()
         sources = (frame._source() for frame in self._each_frame())
-        return frames_by_blocks(sources, common, arrays, depth, kernel)
+        return frames_by_blocks(sources, common, arrays, depth, kernel, **kwargs)
 
     def _of_frames(self, measure: Any) -> Any:
         """measure(map) of each frame as one array, shape (frames, ...)."""

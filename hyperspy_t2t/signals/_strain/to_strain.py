@@ -36,6 +36,7 @@ from hyperspy_t2t.signals._strain.measured_strain import (
 )
 from hyperspy_t2t.signals._strain.reference import Box
 from hyperspy_t2t.signals._strain.scan import scan_corrected
+from hyperspy_t2t.strain.blur import local_blur
 from hyperspy_t2t.strain.gpa import PhaseField
 from hyperspy_t2t.strain.limits import check_g_vectors
 from hyperspy_t2t.strain.maps import strain_block
@@ -178,7 +179,8 @@ def _measured_domains(
                 continue
             labels = source.labels_at(found.field.grid)
             faint += _mostly_lost(found.domain, found.field, found.faintest, labels)
-            domains[f"domain_{len(domains)}"] = domain_to_dict(found, convention, angle)
+            one = domain_to_dict(found, labels, convention, angle)
+            domains[f"domain_{len(domains)}"] = one
     if noisy:
         _warn(
             f"The fringes of the regions {sorted(noisy)} do not stand above the noise: "
@@ -213,9 +215,18 @@ def _mostly_lost(
     ]
 
 
-def domain_to_dict(found: Measured, convention: Convention, angle: float = 0.0) -> dict:
-    """A measured domain for metadata."""
+def domain_to_dict(
+    found: Measured, labels: np.ndarray, convention: Convention, angle: float = 0.0
+) -> dict:
+    """A measured domain for metadata; labels of the regions on its coarse grid."""
     domain, field, noise = found.domain, found.field, found.noise
+    axes: Any = {"convention": convention, "axes_angle": np.deg2rad(angle)}
+    std = field.std(**axes)
+    inside = np.isin(labels, domain.members) & (field.amplitude > found.faintest)
+    blur = local_blur(
+        field.gradient, std, np.where(inside, field.amplitude, 0.0), field.grid,
+        resolution=found.resolution, **axes,
+    )  # fmt: skip
     return {
         "reference": domain.reference,
         "members": np.array(domain.members),
@@ -232,5 +243,6 @@ def domain_to_dict(found: Measured, convention: Convention, angle: float = 0.0) 
         "displacement": small_or_dask(field.displacement),
         "gradient": small_or_dask(field.gradient),
         "amplitude": small_or_dask(field.amplitude),
-        "std": small_or_dask(field.std(convention, axes_angle=np.deg2rad(angle))),
+        "std": small_or_dask(std),
+        "blur": small_or_dask(blur),
     }

@@ -13,7 +13,7 @@ from hyperspy_t2t.calibration import ImageGrid, frame_grid, nanometres_per_unit
 from hyperspy_t2t.signals._carried.schema import stored, stored_node
 from hyperspy_t2t.signals._carried.selection import line_points
 from hyperspy_t2t.signals._carried.source import label_boxes
-from hyperspy_t2t.signals._strain.fields import COMPONENTS
+from hyperspy_t2t.signals._strain.fields import COMPONENTS, ERRORS
 from hyperspy_t2t.signals._strain_views.figures import checked_components, sampled
 from hyperspy_t2t.strain.profiles import (
     Line,
@@ -60,29 +60,31 @@ def profile_of(
             }
         }
     )
-    variance = _variance(strain, window, line)
-    if variance is not None:
+    errors = _mean_squares(strain, window, line)
+    if errors is not None:
         width_used = width * shares.min(axis=0)
-        variance = averaged_variance(
-            variance, line.direction, width_used, _sigma(strain)
+        noise, blur = errors
+        # What is blurred across the line is so alike.
+        variance = blur + averaged_variance(
+            noise, line.direction, width_used, _sigma(strain)
         )
         data = _squeezed(variance[chosen], component)
         result.set_noise_variance(Signal1D(data, axes=axes))
     return result
 
 
-def _variance(
+def _mean_squares(
     strain: Any, window: tuple[slice, slice], line: Line
-) -> np.ndarray | None:
-    """Mean across a line of the squared standard errors, None where not known."""
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Means across a line of squared errors by noise and by blur, None if not known."""
     if not strain.metadata.has_item("Source.labels"):
         return None
     part = strain.isig[window[1], window[0]]
-    errors = getattr(part, "uncertainty", None)
-    if errors is None:
-        return None
-    squares = np.asarray(errors.data, float) ** 2
-    return mean_across(squares, frame_grid(part), line).values
+    noise, both = (
+        mean_across(np.asarray(part._errors(names), float) ** 2, frame_grid(part), line)
+        for names in (ERRORS[:1], ERRORS)
+    )
+    return noise.values, np.maximum(both.values - noise.values, 0.0)
 
 
 def _squeezed(values: np.ndarray, component: str | None) -> np.ndarray:
