@@ -21,10 +21,12 @@ from hyperspy_t2t.strain.visible_nodes import CellNodes
 
 FEWEST_PIXELS = 48
 """Pixels of a lattice a row must hold."""
-_PASSES, _NEWTON = 4, 2
-_FIRST_FIT = 2
-"""The passes before fit the pattern only. More passes would bend it along the offsets:
-a displacement with the period of the lattice along y is a lattice, too."""
+_PASSES, _NEWTON = 6, 2
+_FIRST_FIT = 4
+"""The passes before fit the pattern only: what it still lacks then looks like offsets
+with its period, a tenth of a pixel after two passes. More passes after would bend it
+along the offsets: a displacement with the period of the lattice along y is a lattice,
+too."""
 _SAMPLES = 16
 """Of a pattern within the period of its finest wave."""
 

@@ -23,7 +23,7 @@ _QUANTILES = 0.25, 0.75
 """Where their middles are in the reference."""
 _APART = 2.0
 """Standard errors by which both may differ if it is the jitter of all rows."""
-_FINEST = 0.005
+_FINEST = 0.015
 """Pixels up to which jitter is not told from errors of the model without noise."""
 _LEAST, _SURE = 2.0, 4.0
 """Standard errors of what one frame says to look at the other, and of what both do."""

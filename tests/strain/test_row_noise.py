@@ -188,3 +188,21 @@ def test_what_rows_cannot_explain_stays_noise() -> None:
         np.testing.assert_allclose(found, [counts, counts])
     found = _without_rows(np.stack([counts, counts + 3 * rows]), of_rows)
     np.testing.assert_allclose(found, [counts, counts + 2 * rows])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_lattice_in_few_rows_is_no_jitter(seed: int) -> None:
+    """Rows along a lattice line: a template that is a bit off is so every few rows."""
+    frame = Scan(
+        shape=(330, 1024), pixel_size=(0.02, 0.02), probe_size=0.045,
+        background=0.33, dose=200.0, seed=seed,
+    )  # fmt: skip
+    region = Region("Si diamond", (1, 1, 0), -90.0)
+    image, truth = synthetic_arrays([region], frame)
+    table = truth["regions"]["region_1"]
+    hkl = [(1, -1, 1), (1, -1, -1)]
+    rows = [np.flatnonzero((table["hkl"] == one).all(axis=1))[0] for one in hkl]
+    reference = np.zeros(image.shape, bool)
+    reference[40:252, 75:949] = True
+    grid = ImageGrid(image.shape, (0.02, 0.02))
+    assert said_of(image, grid, table["g_reference"][rows], reference) is None

