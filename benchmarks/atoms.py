@@ -500,7 +500,7 @@ def show_real(size: int) -> None:
         told = 100 * np.nanmedian(strain.uncertainty.data, axis=(1, 2))
         print(
             f"  exx, eyy, exy, rotation scatter by {_slashed(scatter)} %, "
-            f"from the noise {_slashed(told)} %"
+            f"quoted {_slashed(told)} %"
         )
         for label in model.region_labels.tolist():
             show_real_region(signal, segmented, model, label)

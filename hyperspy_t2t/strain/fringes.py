@@ -27,8 +27,8 @@ from hyperspy_t2t.strain.limits import check_g_vectors
 from hyperspy_t2t.strain.sidebands import REACH
 from hyperspy_t2t.strain.unwrapping import wrapped
 
-_STEADY = 0.02
-"""Difference of slopes times σ in radians that is never called a leap, over eight."""
+_STEADY = 2e-3
+"""Difference of strain or rotation that is never called a leap."""
 _PIXELS, _PLACES = 2**23, 2**17
 """Pixels and coarse places that are measured at once, as far as the Gaussian allows."""
 _HEIGHT = 4.0
@@ -114,7 +114,8 @@ class Fringes:
 
         By the power of its fringes and by its depth inside: a plain mean of slopes is
         the difference of the phases at the two ends, where noise and what leaks in
-        from beside weigh most. Places where a fringe leaps, as at a fault, have none.
+        from beside weigh most. Where a fringe leaps, as at a fault, or bends far more
+        than in most places, is not inside: the lattice is that of the rest.
 
         Raises
         ------
@@ -124,11 +125,10 @@ class Fringes:
         from scipy.ndimage import distance_transform_edt
 
         power = (self.amplitude[:2] ** 2).min(axis=0)
-        depth = distance_transform_edt(
-            np.pad(reference, 1), sampling=self.grid.pixel_size
-        )[1:-1, 1:-1]
-        weight = power * depth
-        weight = weight * ~self._leaps(weight > 0)
+        inside = reference & (power > 0)
+        usual = reference & ~self._leaps(inside)
+        depth = distance_transform_edt(np.pad(usual, 1), sampling=self.grid.pixel_size)
+        weight = power * depth[1:-1, 1:-1]
         if not weight.any():
             raise ValueError(
                 "The reference holds no fringes of the given g. Choose a reference "
@@ -137,20 +137,21 @@ class Fringes:
         return weight / weight.sum()
 
     def _leaps(self, inside: Mask) -> Mask:
-        """Places about which a slope of the first two g is far from all others.
+        """Places about which a slope of the first two g is far from most others.
 
-        More than eight median deviations from the median, and what is within 2σ; none
-        if that is more than half of the places.
+        More than eight median deviations from the median, as at a fault or in a part
+        that is strained, and what is within 2σ; none if that is more than half of all.
         """
         from scipy.ndimage import binary_dilation
 
         leaps = np.zeros_like(inside)
         if inside.sum() < 20:
             return leaps
-        for slope in self.slope[:2].reshape(-1, *inside.shape):
-            away = np.abs(slope - np.median(slope[inside]))
-            usual = max(np.median(away[inside]), _STEADY / self.resolution)
-            leaps |= inside & (away > 8 * usual)
+        for g, slopes in zip(self.g_vectors, self.slope[:2], strict=False):
+            steady = 2 * np.pi * np.linalg.norm(g) * _STEADY
+            for slope in slopes:
+                away = np.abs(slope - np.median(slope[inside]))
+                leaps |= inside & (away > max(8 * np.median(away[inside]), steady))
         leaps = binary_dilation(leaps, iterations=4)
         if (leaps & inside).sum() > 0.5 * inside.sum():
             return np.zeros_like(inside)

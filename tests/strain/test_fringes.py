@@ -234,6 +234,25 @@ def test_some_of_the_fringes() -> None:
         np.testing.assert_array_equal(getattr(fringes.first(3), name), every[:3])
 
 
+@pytest.mark.parametrize("noise", [False, True])
+def test_a_strained_part_is_no_reference(noise: bool) -> None:
+    """The lattice is that of the crystal around a bump of 2 %, and of a steady bend."""
+    right = SQUARE.to_nm(130, 300)
+    bump = GaussianBump((0.012, 0.012), tuple(right), 0.5)
+    image = crystal(SQUARE, bump)
+    if noise:
+        image = np.random.default_rng(2).poisson(10 * image) / 10
+    fringes = local_fringes(image, SQUARE, G, resolution=SIGMA)
+    inside = inside_of(fringes.grid)
+    found = np.linalg.solve(PAIR, mean_lattice(fringes, inside)[:2])
+    np.testing.assert_allclose(found, np.eye(2), atol=1e-4)
+    middle = SQUARE.to_nm(200, 220)
+    bend = Gradient(0.004, direction=20, origin=tuple(middle))
+    bent = local_fringes(crystal(SQUARE, bend), SQUARE, G, resolution=SIGMA)
+    found = np.linalg.solve(PAIR, mean_lattice(bent, inside)[:2])
+    np.testing.assert_allclose(found, np.eye(2), atol=2e-4)
+
+
 def test_weight_of_a_reference() -> None:
     """By power and depth, sum 1, nothing outside; an error without fringes."""
     grid = ImageGrid((20, 30), (0.2, 0.1))
