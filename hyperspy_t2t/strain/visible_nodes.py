@@ -19,7 +19,8 @@ _CLEAR = 30.0
 _FAINTEST = 1e-5
 """Power of a node that is seen, over the strongest: a window leaks less than that."""
 _NEAREST = 6
-"""Spectral pixels of a node from the zero frequency."""
+"""Spectral pixels of a node from the zero frequency, and of one between whole orders
+from these: their flanks reach as far."""
 _SPOT = 4.0
 """Power of a spot between whole orders over the largest in a ring around it."""
 _BEYOND = 1.6
@@ -73,7 +74,7 @@ def visible_nodes(
     near = length < _LONGEST * np.linalg.norm(pair, axis=1).max()
     order, length = order[near], length[near]
     power, extent = _spectrum(image, grid, reference)
-    peak, seen = _seen(power, order, (order @ quarter) * extent)
+    peak, seen = _seen(power, order, quarter * extent)
     if not seen.any():
         return none
     lattice = _generated(_belonging(order[seen]))
@@ -106,16 +107,18 @@ def _orders_below_nyquist(basis: Array, grid: ImageGrid) -> Ints:
     return order[upper_half(g) & (np.abs(g) < nyquist).all(axis=1)]
 
 
-def _seen(power: Array, order: Ints, place: Array) -> tuple[Array, Mask]:
-    """Power of the nodes at places (x, y) of a spectrum, and which stand out.
+def _seen(power: Array, order: Ints, basis: Array) -> tuple[Array, Mask]:
+    """Power of the nodes of a basis in spectral pixels, and which stand out.
 
     Between whole orders of the pair, the flank of a spot must not be taken for one.
     """
+    place = order @ basis
     peak, streak, ring = _peaks(power, np.rint(place).astype(int))
     clear = np.abs(place).max(axis=1) > _NEAREST
     strongest = peak.max(where=clear, initial=0)
     seen = clear & (peak > np.maximum(_CLEAR * streak, _FAINTEST * strongest))
-    return peak, seen & (_whole(order) | (peak > _SPOT * ring))
+    alone = (peak > _SPOT * ring) & (_from_whole(order, basis) > _NEAREST)
+    return peak, seen & (_whole(order) | alone)
 
 
 def _peaks(power: Array, pixel: Ints) -> tuple[Array, Array, Array]:
@@ -142,6 +145,13 @@ def _peaks(power: Array, pixel: Ints) -> tuple[Array, Array, Array]:
         np.median(streak, axis=1),
         at(y[outer], x[outer]).max(axis=1),
     )
+
+
+def _from_whole(order: Ints, basis: Array) -> Array:
+    """Distance of quarter orders (n, 2) from the next whole ones, as the basis is."""
+    corners = _FRACTION * np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
+    apart = (order % _FRACTION)[:, None] - corners
+    return np.linalg.norm(apart @ basis, axis=-1).min(axis=1)
 
 
 def _whole(order: Ints) -> Mask:

@@ -14,6 +14,7 @@ from hyperspy_t2t.strain.counting_noise import _without_rows
 from hyperspy_t2t.strain.fringes import local_fringes
 from hyperspy_t2t.strain.row_jitter import row_jitter
 from hyperspy_t2t.strain.row_noise import RowNoise
+from hyperspy_t2t.strain.visible_nodes import visible_nodes
 
 PITCH = 0.024, 0.02
 """(y, x) in nm."""
@@ -193,16 +194,41 @@ def test_what_rows_cannot_explain_stays_noise() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_lattice_in_few_rows_is_no_jitter(seed: int) -> None:
     """Rows along a lattice line: a template that is a bit off is so every few rows."""
-    frame = Scan(
-        shape=(330, 1024), pixel_size=(0.02, 0.02), probe_size=0.045,
-        background=0.33, dose=200.0, seed=seed,
-    )  # fmt: skip
-    region = Region("Si diamond", (1, 1, 0), -90.0)
-    image, truth = synthetic_arrays([region], frame)
-    table = truth["regions"]["region_1"]
-    hkl = [(1, -1, 1), (1, -1, -1)]
-    rows = [np.flatnonzero((table["hkl"] == one).all(axis=1))[0] for one in hkl]
+    image, grid, pair = of_crystal(
+        "Si diamond", (1, 1, 0), -90.0, [(1, -1, 1), (1, -1, -1)], (330, 1024), seed
+    )
     reference = np.zeros(image.shape, bool)
     reference[40:252, 75:949] = True
-    grid = ImageGrid(image.shape, (0.02, 0.02))
-    assert said_of(image, grid, table["g_reference"][rows], reference) is None
+    assert said_of(image, grid, pair, reference) is None
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_flanks_of_spots_are_no_superlattice(seed: int) -> None:
+    """Quarters of g are three spectral pixels from the spots of so low a reference."""
+    image, grid, pair = of_crystal(
+        "SrTiO3 cubic perovskite",
+        (0, 0, 1),
+        0.0,
+        [(1, 0, 0), (0, 1, 0)],
+        (340, 512),
+        seed,
+    )
+    reference = np.zeros(image.shape, bool)
+    reference[60:280, 40:470] = True
+    assert row_jitter(image, grid, pair, reference=reference, resolution=0.5) is None
+    basis = visible_nodes(image, grid, pair, reference).basis
+    assert abs(np.linalg.det(basis)) == pytest.approx(abs(np.linalg.det(pair)))
+
+
+def of_crystal(
+    phase: str, zone: tuple, rotation: float, hkl: list, shape: tuple, seed: int
+) -> tuple:
+    """200 counts, 0.02 nm per pixel: image, grid, g of the given reflections."""
+    frame = Scan(
+        shape=shape, pixel_size=(0.02, 0.02), probe_size=0.045, background=0.33,
+        dose=200.0, seed=seed,
+    )  # fmt: skip
+    image, truth = synthetic_arrays([Region(phase, zone, rotation)], frame)
+    table = truth["regions"]["region_1"]
+    rows = [np.flatnonzero((table["hkl"] == one).all(axis=1))[0] for one in hkl]
+    return image, ImageGrid(shape, (0.02, 0.02)), table["g_reference"][rows]
