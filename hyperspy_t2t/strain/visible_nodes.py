@@ -12,8 +12,8 @@ from hyperspy_t2t.frequencies import hann_window, upper_half
 
 MOST = 64
 """Reflections taken."""
-_FRACTION = 4
-"""The pair of g may span a sublattice: nodes are looked for at quarters of it."""
+_FRACTION = 12
+"""The pair of g may span a sublattice: nodes are looked for at quarters and sixths."""
 _CLEAR = 30.0
 """Power of a node that is seen, over the median of the streak it stands on."""
 _FAINTEST = 1e-5
@@ -54,8 +54,8 @@ def visible_nodes(
 ) -> CellNodes:
     """Reflections of the lattice of the reference that its image can show.
 
-    The pair may span a sublattice only: nodes at quarters of it belong to the lattice
-    if they are spots, and two of them or more differ by whole numbers of the pair. All
+    The pair may span a sublattice only: nodes at quarters and sixths of it belong to
+    the lattice if they are spots, and two or more differ by whole numbers of it. All
     nodes are taken, seen or not, to 1.6 times the longest that is seen, the strongest
     first: a reflection that is left out looks like a displacement with the period of
     the lattice, and one that isn't there does no harm.
@@ -65,24 +65,27 @@ def visible_nodes(
     CellNodes
         Without any node if none is seen.
     """
-    quarter = np.asarray(pair, float) / _FRACTION
-    none = CellNodes(quarter, np.empty((0, 2), int))
+    part = np.asarray(pair, float) / _FRACTION
+    none = CellNodes(part, np.empty((0, 2), int))
     if not reference.any():
         return none
-    order = _orders_below_nyquist(quarter, grid)
-    length = np.linalg.norm(order @ quarter, axis=1)
-    near = length < _LONGEST * np.linalg.norm(pair, axis=1).max()
-    order, length = order[near], length[near]
+    order = _orders_below_nyquist(part, grid)
+    length = np.linalg.norm(order @ part, axis=1)
+    order = order[length < _LONGEST * np.linalg.norm(pair, axis=1).max()]
     power, extent = _spectrum(image, grid, reference)
-    peak, seen = _seen(power, order, quarter * extent)
-    if not seen.any():
+    seen = _seen(power, order[_looked_at(order)], part * extent)
+    if not len(seen):
         return none
-    lattice = _generated(_belonging(order[seen]))
+    lattice = _generated(_belonging(seen))
     node = order @ np.linalg.inv(lattice)
-    taken = (np.abs(node - np.rint(node)) < 1e-6).all(axis=1)
-    taken &= length < _BEYOND * length[seen].max()
-    first = np.argsort(-peak[taken], kind="stable")[:most]
-    return CellNodes(lattice @ quarter, np.rint(node[taken][first]).astype(int))
+    order = order[(np.abs(node - np.rint(node)) < 1e-6).all(axis=1)]
+    length = np.linalg.norm(order @ part, axis=1)
+    order = order[length < _BEYOND * np.linalg.norm(seen @ part, axis=1).max()]
+    peak = _peaks(power, np.rint(order @ (part * extent)).astype(int))[0]
+    order = order[np.argsort(-peak, kind="stable")[:most]]
+    return CellNodes(
+        lattice @ part, np.rint(order @ np.linalg.inv(lattice)).astype(int)
+    )
 
 
 def _spectrum(image: Array, grid: ImageGrid, inside: Mask) -> tuple[Array, Array]:
@@ -107,8 +110,13 @@ def _orders_below_nyquist(basis: Array, grid: ImageGrid) -> Ints:
     return order[upper_half(g) & (np.abs(g) < nyquist).all(axis=1)]
 
 
-def _seen(power: Array, order: Ints, basis: Array) -> tuple[Array, Mask]:
-    """Power of the nodes of a basis in spectral pixels, and which stand out.
+def _looked_at(order: Ints) -> Mask:
+    """Whether orders (n, 2) of the parts are quarters or sixths."""
+    return np.any([(order % step == 0).all(axis=1) for step in (2, 3)], axis=0)
+
+
+def _seen(power: Array, order: Ints, basis: Array) -> Ints:
+    """Orders (m, 2) whose nodes of a basis in spectral pixels stand out.
 
     Between whole orders of the pair, the flank of a spot must not be taken for one.
     """
@@ -118,7 +126,7 @@ def _seen(power: Array, order: Ints, basis: Array) -> tuple[Array, Mask]:
     strongest = peak.max(where=clear, initial=0)
     seen = clear & (peak > np.maximum(_CLEAR * streak, _FAINTEST * strongest))
     alone = (peak > _SPOT * ring) & (_from_whole(order, basis) > _NEAREST)
-    return peak, seen & (_whole(order) | alone)
+    return order[seen & (_whole(order) | alone)]
 
 
 def _peaks(power: Array, pixel: Ints) -> tuple[Array, Array, Array]:
@@ -148,19 +156,19 @@ def _peaks(power: Array, pixel: Ints) -> tuple[Array, Array, Array]:
 
 
 def _from_whole(order: Ints, basis: Array) -> Array:
-    """Distance of quarter orders (n, 2) from the next whole ones, as the basis is."""
+    """Distance of orders (n, 2) of parts from the next whole ones, as the basis is."""
     corners = _FRACTION * np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
     apart = (order % _FRACTION)[:, None] - corners
     return np.linalg.norm(apart @ basis, axis=-1).min(axis=1)
 
 
 def _whole(order: Ints) -> Mask:
-    """Whether quarter orders (n, 2) are whole orders of the pair."""
+    """Whether orders (n, 2) of parts are whole orders of the pair."""
     return (order % _FRACTION == 0).all(axis=1)
 
 
 def _belonging(order: Ints) -> Ints:
-    """The pair, and those of the quarter orders (n, 2) that don't stand alone."""
+    """The pair, and those of the orders (n, 2) of parts that don't stand alone."""
     between = order[~_whole(order)]
     # Friedel pairs differ by their sign.
     rest = np.minimum(

@@ -220,6 +220,19 @@ def test_flanks_of_spots_are_no_superlattice(seed: int) -> None:
     assert abs(np.linalg.det(basis)) == pytest.approx(abs(np.linalg.det(pair)))
 
 
+@pytest.mark.parametrize("rotation", [0.0, 90.0])
+def test_a_pair_that_spans_a_sixth_of_the_lattice(rotation: float) -> None:
+    """Reflections that were left out would look like jitter of 5 to 15 pm."""
+    image, grid, pair = of_crystal(
+        "GaN wurtzite", (1, 0, 0), rotation, [(0, 1, 3), (0, 1, -3)], (400, 420), 0
+    )
+    everywhere = np.ones(image.shape, bool)
+    basis = visible_nodes(image, grid, pair, everywhere).basis
+    share = abs(np.linalg.det(basis) / np.linalg.det(pair))
+    assert share == pytest.approx(1 / 6)
+    assert row_jitter(image, grid, pair, reference=everywhere, resolution=0.62) is None
+
+
 def of_crystal(
     phase: str, zone: tuple, rotation: float, hkl: list, shape: tuple, seed: int
 ) -> tuple:
