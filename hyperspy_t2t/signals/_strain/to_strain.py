@@ -243,6 +243,6 @@ def domain_to_dict(
         "displacement": small_or_dask(field.displacement),
         "gradient": small_or_dask(field.gradient),
         "amplitude": small_or_dask(field.amplitude),
-        "std": small_or_dask(std),
+        "std": small_or_dask(std.astype(np.float32)),
         "blur": small_or_dask(blur),
     }
