@@ -30,6 +30,8 @@ _ENOUGH = 60
 """Independent places that tell the noise well enough."""
 _STRONG = 0.3
 """Structure factor relative to all sites in phase, from which it is to be trusted."""
+_GREY, _DARK = 2**18, 1.0
+"""Grey levels of the reference that are looked at, and per cent that are darkest."""
 _TOLD = 14
 """Fringes that tell of the noise."""
 _SEEN = 0.05
@@ -107,9 +109,12 @@ def probe(
         density = noise_densities(image, reference, grid.pixel_size, g_vectors).max()
         white = replace(FringeNoise.white(density, count), rows=rows)
         return Probed(g_vectors, white, 0.0)
+    grey = image[reference & np.isfinite(image)]
+    darkest = np.percentile(grey[:: 1 + len(grey) // _GREY], _DARK)
     noise = fringe_noise(
-        told, mean_lattice(told, places), products(told), weight, rows=rows
-    )
+        told, mean_lattice(told, places), products(told), weight,
+        darkest=float(darkest), rows=rows,
+    )  # fmt: skip
     allowed = np.concatenate([np.zeros(count, bool), usable[new]])
     most = max(0, MOST - count)
     streaks = np.zeros(len(candidates))

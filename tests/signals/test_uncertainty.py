@@ -105,6 +105,25 @@ def test_strain_that_changes_within_the_resolution() -> None:
     np.testing.assert_array_equal(old.uncertainty.data, noise)
 
 
+def test_few_g_hardly_tell_the_gain_of_the_noise() -> None:
+    """Four of them would have it be more than what leaves no noise in the dark."""
+    signal = synthetic_micrograph(
+        [Region("Cu fcc", (0, 0, 1))], shape=SHAPE, pixel_size=PIXEL, probe_size=0.05,
+        background=0.3, dose=100, seed=1,
+    )  # fmt: skip
+    found = SegmentedImage.from_labels(signal, np.ones(SHAPE, int)).find_peaks()
+    peaks, inner = found.index_phases("Cu fcc"), np.s_[:, 60:-60, 60:-60]
+    scatter = {}
+    for g_vectors in ("pair", "auto"):
+        strain = peaks.gpa(1, g_vectors, 0.3)
+        scatter[g_vectors] = strain.data[inner].std(axis=(1, 2))
+        ratio = (strain.data / strain.uncertainty.data)[inner].std(axis=(1, 2))
+        assert 0.75 < ratio.min() and ratio.max() < 1.3, ratio
+    assert (scatter["auto"] < 1.1 * scatter["pair"]).all(), scatter
+    chosen = peaks.gpa(1).metadata.Strain
+    assert chosen.resolution > 0.3, chosen.resolution_reason
+
+
 @pytest.mark.parametrize("dose", [2, 20, 200])
 @pytest.mark.parametrize("crystal", CRYSTALS)
 def test_all_g_are_better_than_two(crystal: str, dose: float) -> None:
