@@ -179,7 +179,7 @@ def fringe_noise(
     products: Array,
     weight: Array,
     *,
-    darkest: float = -np.inf,
+    darkest: float | None = None,
     rows: RowNoise | None = None,
 ) -> FringeNoise:
     """Density and gain of the noise, from how much fringes disagree in the reference.
@@ -200,8 +200,9 @@ def fringe_noise(
     weight
         Of each place in the reference, sum 1, shape (ny, nx).
     darkest
-        Grey level below which there is hardly a pixel: noise has no negative density
-        there, so that its gain is at most 1/(Ī − darkest). Few fringes hardly tell.
+        Grey level below which there is hardly a pixel, if known: the noise has no
+        negative density there, so that its gain is at most 1/(Ī − darkest). Few fringes
+        hardly tell.
     rows
         Noise by rows off their places, if there is any: what it adds to the slopes is
         no noise of counts. What it cannot explain along y stays in the density.
@@ -229,7 +230,8 @@ def fringe_noise(
         seen = _without_rows(seen, free.T @ of_slopes @ free)
     seen = seen.mean(axis=0)
     largest = -_LARGEST / min(np.linalg.eigvalsh(products).min(), -1e-300)
-    largest = min(largest, 1 / max(level - darkest, 1e-300))
+    if darkest is not None:
+        largest = min(largest, 1 / max(level - darkest, 1e-300))
     gains = np.linspace(0, largest, _STEPS)
     expected = np.eye(len(seen)) + gains[:, None, None] * (free.T @ products @ free)
     scale = np.linalg.solve(expected, seen[None]).trace(axis1=1, axis2=2) / len(seen)
