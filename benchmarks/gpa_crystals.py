@@ -54,7 +54,7 @@ def main() -> None:
     rng, found = np.random.default_rng(0), []
     for name in sys.argv[1:] or PHASES:
         for words, ratio in drawn(name, rng):
-            print(words, np.round(ratio, 2).tolist(), flush=True)
+            print(words, " / ".join(f"{one:.2f}" for one in ratio), flush=True)
             found.append(ratio)
     print("5, 25, 50, 75, 95 %:", np.percentile(found, [5, 25, 50, 75, 95]).round(2))
 

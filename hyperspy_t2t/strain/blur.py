@@ -12,6 +12,7 @@ from hyperspy_t2t.frames import (
     in_turned_axes,
     strain_components,
 )
+from hyperspy_t2t.strain.resolution import averaged
 
 _OF_NOISE = 13 / 36
 """Variance of the noise of Gε − ε over that of ε: ∫ q e^(−q) (1 − e^(−q/2))² dq."""
@@ -20,6 +21,7 @@ _NEAR = 0.7
 _TAKEN_OFF = 2.0
 """Times the square that noise explains: its draws alone shall not seem blur."""
 _TRUNCATE = 4.0
+"""Deviations that an average reaches, as SciPy has it."""
 _PLACES = 2**18
 """Places that are worked out at once."""
 
@@ -60,8 +62,8 @@ def local_blur(
         See :func:`hyperspy_t2t.strain.uncertainty.component_std`.
     """
     result = np.empty(std.shape, np.float32)
-    deviations = [resolution / step for step in grid.pixel_size]
-    margin = _reach(deviations[0]) + _reach(_NEAR * deviations[0])
+    deviation = resolution / grid.pixel_size[0]
+    margin = _reach(deviation) + _reach(_NEAR * deviation)
     height = max(4 * margin, _PLACES // grid.shape[1])
     for start in range(0, grid.shape[0], height):
         first = max(0, start - margin)
@@ -74,29 +76,18 @@ def local_blur(
         )
         rows = slice(start, start + height)
         for k, component in enumerate(strain):
-            square = _square(component, weight[lines], deviations)[inner]
+            square = _square(component, weight[lines], grid, resolution)[inner]
             square -= _TAKEN_OFF * _OF_NOISE * std[k, rows] ** 2
             result[k, rows] = np.sqrt(np.maximum(square, 0.0))
     return result
 
 
-def _square(component: Array, weight: Array, deviations: list[float]) -> Array:
-    """Local mean square of what a second average changes, shape (ny, nx)."""
+def _square(component: Array, weight: Array, grid: ImageGrid, sigma: float) -> Array:
+    """Local mean square of what a second average changes, of some lines of a grid."""
+    grid = grid.window(slice(0, len(weight)), slice(0, grid.shape[1]))
     component = np.where(weight > 0, component, 0.0)
-    change = _averaged(component, weight, deviations) - component
-    return _averaged(change**2, weight**2, [_NEAR * one for one in deviations])
-
-
-def _averaged(field: Array, weight: Array, deviations: list[float]) -> Array:
-    """Weighted Gaussian average; deviations in places."""
-    from scipy.ndimage import gaussian_filter
-
-    def average(values: Array) -> Array:
-        return gaussian_filter(values, deviations, mode="constant", truncate=_TRUNCATE)
-
-    share = average(weight)
-    known = share > 1e-12 * max(float(weight.max()), 1e-300)
-    return np.divide(average(field * weight), share, out=field.copy(), where=known)
+    change = averaged(component, weight, grid, sigma) - component
+    return averaged(change**2, weight**2, grid, _NEAR * sigma)
 
 
 def _reach(deviation: float) -> int:

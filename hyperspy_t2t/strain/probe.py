@@ -109,11 +109,9 @@ def probe(
         density = noise_densities(image, reference, grid.pixel_size, g_vectors).max()
         white = replace(FringeNoise.white(density, count), rows=rows)
         return Probed(g_vectors, white, 0.0)
-    grey = image[reference & np.isfinite(image)]
-    darkest = np.percentile(grey[:: 1 + len(grey) // _GREY], _DARK)
     noise = fringe_noise(
         told, mean_lattice(told, places), products(told), weight,
-        darkest=float(darkest), rows=rows,
+        darkest=_darkest(image, reference), rows=rows,
     )  # fmt: skip
     allowed = np.concatenate([np.zeros(count, bool), usable[new]])
     most = max(0, MOST - count)
@@ -157,6 +155,12 @@ def resolution_within(reference: Mask, grid: ImageGrid, *, resolution: float) ->
     within = float(distance.max()) / (0.5 * DEPTH + 1)
     area = float(reference.sum() * np.prod(grid.pixel_size))
     return min(resolution, within, np.sqrt(area / (4 * np.pi * _ENOUGH)))
+
+
+def _darkest(image: Array, reference: Mask) -> float:
+    """Grey level below which there is hardly a pixel of the reference."""
+    grey = image[reference & np.isfinite(image)]
+    return float(np.percentile(grey[:: 1 + len(grey) // _GREY], _DARK))
 
 
 def _telling(fringes: Fringes, weight: Array, count: int) -> Ints:

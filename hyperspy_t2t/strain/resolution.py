@@ -93,7 +93,7 @@ def expected_errors(
     noise = np.sqrt(own) * (resolution / tried) ** 2
     curvature = []
     for sigma in tried[1:]:
-        smooth = _averaged(gradient, weight, grid, np.sqrt(sigma**2 - resolution**2))
+        smooth = averaged(gradient, weight, grid, np.sqrt(sigma**2 - resolution**2))
         squares = ((smooth - gradient)[..., scored] ** 2).mean(axis=(0, 1))
         apart = np.minimum(squares, _SINGULAR**2) @ trust
         related = (2 * resolution**2 / (resolution**2 + sigma**2)) ** 2
@@ -105,7 +105,7 @@ def expected_errors(
     return ExpectedErrors(tried, noise, np.array(curvature) * tried**2)
 
 
-def _averaged(field: Array, weight: Array, grid: ImageGrid, sigma: float) -> Array:
+def averaged(field: Array, weight: Array, grid: ImageGrid, sigma: float) -> Array:
     """Weighted Gaussian average of standard deviation `sigma` in nm."""
     from scipy.ndimage import gaussian_filter
 
@@ -113,7 +113,7 @@ def _averaged(field: Array, weight: Array, grid: ImageGrid, sigma: float) -> Arr
         return field
     widths = [sigma / step for step in grid.pixel_size]
     share = gaussian_filter(weight, widths, mode="constant")
-    share = np.maximum(share, 1e-12 * share.max())
+    share = np.maximum(share, max(1e-12 * share.max(), 1e-300))
     return np.stack(
         [
             gaussian_filter(one * weight, widths, mode="constant") / share

@@ -28,7 +28,12 @@ from hyperspy_t2t.signals._strain.by_hand import (
     setup_by_hand,
     whole_labels,
 )
-from hyperspy_t2t.signals._strain.fields import COMPONENTS, by_blocks, field_of
+from hyperspy_t2t.signals._strain.fields import (
+    COMPONENTS,
+    ERRORS,
+    by_blocks,
+    field_of,
+)
 from hyperspy_t2t.signals._strain.measured_strain import Setup, measured
 from hyperspy_t2t.signals._strain.reference import Box
 from hyperspy_t2t.signals._strain.to_strain import domain_to_dict
@@ -44,7 +49,7 @@ _COMMON = (
     "g_vectors_reason", "grid",
 )  # fmt: skip
 """What all frames share of the metadata of a lattice; the rest is per frame."""
-_MAPS = ("displacement", "gradient", "amplitude", "std", "blur")
+_MAPS = ("displacement", "gradient", "amplitude", *ERRORS)
 _ABSENT = {"displacement": 0.0, "gradient": 0.0, "amplitude": 0.0, "faintest": np.inf}
 """What stands for a frame without strain, NaN elsewhere: no fringes to be trusted."""
 
